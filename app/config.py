@@ -1,0 +1,277 @@
+"""Settings: ``config.yaml``, then environment variables ``TOUCHLINE_*`` (nested by ``__``, lists as JSON).
+
+Every key is described here once; the settings page and the documentation show these descriptions.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+
+from app.errors import ConfigError
+
+ENV_PREFIX = "TOUCHLINE_"
+NOT_SETTINGS = frozenset({"PASSWORD", "TEST_BROWSER", "CRASH_POINT", "LONG"})  # read elsewhere, on purpose
+BUILTIN_MODEL = "builtin:football"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _existing_folder(value: object) -> Path:
+    folder = Path(str(value))
+    try:
+        folder = folder.expanduser()
+    except RuntimeError as error:
+        msg = f"{folder}: {error}"
+        raise ValueError(msg) from error
+    if not folder.is_dir():
+        msg = f"the folder {folder} is missing: create it, or name another"
+        raise ValueError(msg)
+    return folder.resolve()
+
+
+ExistingFolder = Annotated[Path, BeforeValidator(_existing_folder)]
+
+
+def _default_roots() -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(path.resolve() for path in (Path.home(), Path.cwd()) if path.is_dir()))
+
+
+class ServerSettings(_Section):
+    """The web server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    allowed_hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "localhost", "[::1]"),
+        description="Host names that requests may carry, beside the address listened on; any other gets 421.",
+    )
+
+
+class DatasetSettings(_Section):
+    """Where datasets may be, and what an image may be."""
+
+    allowed_roots: tuple[ExistingFolder, ...] = Field(
+        default_factory=_default_roots,
+        description="Folders below which the browser may register datasets and place cleaned sets. "
+        "Default: your home and the working folder. The command line is not bound by it.",
+    )
+    inspect_on_add_s: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds that registering a dataset spends on decoding and hashing; a scan does the rest.",
+    )
+    max_pixels: int = Field(
+        200_000_000, ge=1, description="Images with more pixels are recorded as unreadable, never decoded."
+    )
+
+
+def _hub_id_or_existing_folder(value: str) -> str:
+    looks_like_path = value.startswith(("/", "./", "../", "~"))
+    return str(_existing_folder(value)) if looks_like_path else value
+
+
+class DetectorSettings(_Section):
+    """The detector."""
+
+    model: Annotated[str, AfterValidator(_hub_id_or_existing_folder)] = Field(
+        BUILTIN_MODEL,
+        min_length=1,
+        description="A hub id such as ustc-community/dfine-small-obj2coco, a folder in the same format, "
+        "or builtin:football (drawn images only).",
+    )
+    revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
+    target_classes: tuple[str, ...] = Field(
+        ("football",),
+        min_length=1,
+        description="Class names of the model that mean that the object is there; "
+        'for models trained on COCO: ["sports ball"].',
+    )
+    threshold: float = Field(
+        0.5, ge=0, le=1, description="Score from which a new dataset's images count as holding the object."
+    )
+    floor: float = Field(
+        0.05,
+        ge=0.001,
+        le=1,
+        description="Boxes below this confidence are not stored; thresholds move above it.",
+    )
+    batch_size: int = Field(8, ge=1, le=512, description="Images per batch; halved when memory runs out.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes CUDA when it is present.")
+    threads: int = Field(0, ge=0, le=512, description="CPU threads of the detector; 0 leaves it to torch.")
+
+
+class WorkerSettings(_Section):
+    """The background worker."""
+
+    heartbeat_s: float = Field(3.0, gt=0, le=60, description="Seconds between two signs of life.")
+    stalled_after_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Silence after which a worker counts as gone and its work is taken over.",
+    )
+    poll_s: float = Field(0.5, gt=0, le=60, description="Seconds between two looks at the queue.")
+
+
+class ReviewSettings(_Section):
+    """The review desk."""
+
+    lease_s: float = Field(
+        120.0, gt=0, le=3600, description="Seconds for which an image handed to one tab is kept from others."
+    )
+    screen_px: int = Field(
+        2048, ge=320, le=8192, description="Longest side of the picture shown on the review page, in pixels."
+    )
+    tile_px: int = Field(320, ge=64, le=1024, description="Longest side of a thumbnail, in pixels.")
+
+
+class LogSettings(_Section):
+    """Logs, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is shown.")
+    format: Literal["text", "json"] = Field("text", description="One line of text, or one JSON object, per event.")
+
+
+class Settings(BaseSettings):
+    """All settings. Built once per process by :func:`load_settings` and handed on; never a global."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Field(Path("var"), description="Folder of the database, renditions, the demo and exports.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL. Default: SQLite in data_dir, which is what this release is tested on."
+    )
+    reviewer: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Name under which verdicts are stored when the browser gave none.",
+    )
+    server: ServerSettings = ServerSettings()
+    datasets: DatasetSettings = Field(default_factory=DatasetSettings)
+    detector: DetectorSettings = DetectorSettings()
+    worker: WorkerSettings = WorkerSettings()
+    review: ReviewSettings = ReviewSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'touchline.db'}"
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read ``path`` (default ``config.yaml`` where it exists), then the environment.
+
+    ``overrides`` win over both: they are the command line's own options.
+
+    Raises:
+        ConfigError: one line that names the key or file and says what to do.
+    """
+    chosen = path if path is not None else Path("config.yaml")
+    if path is not None and not path.is_file():
+        msg = f"--config {path}: no such file"
+        raise ConfigError(msg)
+    _refuse_broken_yaml(chosen)
+    _refuse_unknown_environment()
+    try:
+        return _settings_class(chosen)(**overrides)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from error
+    except SettingsError as error:
+        msg = f"{error}: write lists and nested values as JSON"
+        raise ConfigError(msg) from error
+
+
+def _settings_class(path: Path) -> type[Settings]:
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+    return FromFile
+
+
+def _refuse_broken_yaml(path: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        msg = f"{path}: not valid YAML: {problem}"
+        raise ConfigError(msg) from error
+    if content is not None and not isinstance(content, dict):
+        msg = f"{path}: expected keys and values, found {type(content).__name__}"
+        raise ConfigError(msg)
+
+
+def _refuse_unknown_environment() -> None:
+    known = {key.upper().replace(".", "__") for key, _ in setting_fields()}
+    sections = {name.split("__", maxsplit=1)[0] for name in known}
+    for variable in os.environ:
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        name = variable.removeprefix(ENV_PREFIX).upper()
+        if name not in known | sections | NOT_SETTINGS:
+            msg = f"{variable}: unknown setting; `touchline settings` and docs/settings.md list them"
+            raise ConfigError(msg)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "settings"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; docs/settings.md lists the keys"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message} (got {first.get('input')!r})"
+
+
+def setting_fields() -> Iterator[tuple[str, Any]]:
+    """Every key with its pydantic field, nested keys joined by a dot: ``detector.model``."""
+    for name, info in Settings.model_fields.items():
+        section = info.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for inner, inner_info in section.model_fields.items():
+                yield f"{name}.{inner}", inner_info
+        else:
+            yield name, info
+
+
+def environment_name(key: str) -> str:
+    """The variable that sets ``key``: ``TOUCHLINE_DETECTOR__MODEL`` for ``detector.model``."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
+def describe_type(annotation: Any) -> str:
+    """A field's type in words a user of ``config.yaml`` understands."""
+    arguments = get_args(annotation)
+    if arguments and all(isinstance(argument, str) for argument in arguments):
+        return " or ".join(arguments)
+    return str(getattr(annotation, "__name__", annotation)).replace("pathlib.", "")

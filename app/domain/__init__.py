@@ -1,0 +1,1 @@
+"""What Touchline decides, without I/O."""

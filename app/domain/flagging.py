@@ -1,0 +1,66 @@
+"""Why an image wants a person."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.images import Side
+
+
+class FlagReason(StrEnum):
+    """The reasons a flag can have."""
+
+    DISAGREEMENT = "disagreement"  #: the detector's score stands on the other side of the threshold
+    SECOND_OPINION = "second_opinion"  #: a classifier doubts an image on which detector and folder agree
+    DUPLICATE_CONFLICT = "duplicate_conflict"  #: the same picture lies in both folders
+    UNREADABLE = "unreadable"  #: the file cannot be decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A reason and a sentence that a person can read."""
+
+    reason: FlagReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The names of a dataset's two labels."""
+
+    positive: str
+    negative: str
+
+    def name(self, side: Side) -> str:
+        """The label's name, which is also its folder's."""
+        return self.positive if side is Side.POSITIVE else self.negative
+
+
+def disagrees(given: Side, score: float, threshold: float) -> bool:
+    """Whether the detector speaks against the folder: it sees the object from ``threshold`` upwards."""
+    sees = score >= threshold
+    return sees if given is Side.NEGATIVE else not sees
+
+
+def find_flags(
+    given: Side, score: float | None, threshold: float, labels: Labels, unreadable: str | None
+) -> tuple[Flag, ...]:
+    """Every flag of one image: from its given label, score and threshold, or from its being unreadable."""
+    if unreadable is not None:
+        return (Flag(FlagReason.UNREADABLE, unreadable),)
+    if score is None or not disagrees(given, score, threshold):
+        return ()
+    return (Flag(FlagReason.DISAGREEMENT, describe_disagreement(given, score, labels)),)
+
+
+def describe_disagreement(given: Side, score: float, labels: Labels) -> str:
+    """The sentence a reviewer reads: ``filed as background; D-FINE sees a football, 0.83``."""
+    filed = f"filed as {labels.name(given)}"
+    if given is Side.NEGATIVE:
+        return f"{filed}; D-FINE sees {_with_article(labels.positive)}, {score:.2f}"
+    if score <= 0:
+        return f"{filed}; D-FINE sees no {labels.positive} at all"
+    return f"{filed}; D-FINE sees no {labels.positive} it is sure of, best {score:.2f}"
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

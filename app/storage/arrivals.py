@@ -1,0 +1,147 @@
+"""Turning a walk of the folders into rows of ``images``: what is new, changed, moved, gone."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.storage.tables import ArrivalRow, DetectionRow, ImageRow, ScoreRow
+
+
+def insert_arrivals(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Note the paths of one part of a walk."""
+    if rows:
+        session.execute(insert(ArrivalRow), rows)
+
+
+def drop_arrivals(session: Session, dataset_id: int) -> None:
+    """Forget every walk of a dataset, finished or broken off."""
+    session.execute(delete(ArrivalRow).where(ArrivalRow.dataset_id == dataset_id))
+
+
+def _arrived(walk: str) -> Any:
+    return exists().where(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
+
+
+def _known(dataset_id: int) -> Any:
+    return exists().where(ImageRow.dataset_id == dataset_id, ImageRow.path == ArrivalRow.path)
+
+
+def mark_missing(session: Session, dataset_id: int, walk: str, unlisted: Sequence[str], now: datetime) -> None:
+    """Images whose path the walk did not meet are missing; their scores and boxes go, their reviews stay.
+
+    Of what lies in the ``unlisted`` folders nothing is known, so it stays as it is.
+    """
+    gone = and_(
+        ImageRow.dataset_id == dataset_id,
+        ImageRow.missing_since.is_(None),
+        ~_arrived(walk),
+        *(~ImageRow.path.startswith(f"{folder}/", autoescape=True) for folder in unlisted),
+    )
+    for table in (ScoreRow, DetectionRow):
+        session.execute(
+            delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
+            execution_options={"synchronize_session": False},
+        )
+    session.execute(
+        update(ImageRow).where(gone).values(missing_since=now), execution_options={"synchronize_session": False}
+    )
+
+
+def mark_changed(session: Session, dataset_id: int, walk: str) -> None:
+    """Images whose size or time differs, or that are back, must be inspected again."""
+    same_path = and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
+    differs = exists().where(
+        same_path,
+        or_(
+            ArrivalRow.size_bytes != ImageRow.size_bytes,
+            ArrivalRow.mtime_ns != ImageRow.mtime_ns,
+            ImageRow.missing_since.is_not(None),
+        ),
+    )
+    values = {
+        "size_bytes": select(ArrivalRow.size_bytes).where(same_path).scalar_subquery(),
+        "mtime_ns": select(ArrivalRow.mtime_ns).where(same_path).scalar_subquery(),
+        "missing_since": None,
+        "inspected_at": None,
+    }
+    session.execute(
+        update(ImageRow).where(ImageRow.dataset_id == dataset_id, differs).values(**values),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def find_vanished(session: Session, dataset_id: int, walk: str) -> list[tuple[int, str, int]]:
+    """Images whose path the walk did not meet and whose hash is known: ``(id, sha256, size)`` by path."""
+    rows = session.execute(
+        select(ImageRow.id, ImageRow.sha256, ImageRow.size_bytes)
+        .where(ImageRow.dataset_id == dataset_id, ImageRow.sha256.is_not(None), ~_arrived(walk))
+        .order_by(ImageRow.path)
+    )
+    return [(row.id, row.sha256 or "", row.size_bytes) for row in rows]
+
+
+def find_new_of_sizes(session: Session, dataset_id: int, walk: str, sizes: Sequence[int]) -> list[tuple[int, str]]:
+    """New paths of a walk whose size is one of ``sizes``: ``(arrival id, path)`` by path."""
+    rows = session.execute(
+        select(ArrivalRow.id, ArrivalRow.path)
+        .where(ArrivalRow.walk == walk, ArrivalRow.size_bytes.in_(sizes), ~_known(dataset_id))
+        .order_by(ArrivalRow.path)
+    )
+    return [(row.id, row.path) for row in rows]
+
+
+def move_image(session: Session, image_id: int, arrival_id: int) -> None:
+    """An image has a new path, and so perhaps a new given label; its reviews and scores stay with it."""
+    arrival = session.get_one(ArrivalRow, arrival_id)
+    session.execute(
+        update(ImageRow)
+        .where(ImageRow.id == image_id)
+        .values(
+            path=arrival.path,
+            given=arrival.given,
+            size_bytes=arrival.size_bytes,
+            mtime_ns=arrival.mtime_ns,
+            missing_since=None,
+        )
+    )
+    session.execute(update(ScoreRow).where(ScoreRow.image_id == image_id).values(given=arrival.given))
+
+
+def iter_new(session: Session, walk: str, chunk: int) -> Iterator[tuple[int, int]]:
+    """Ranges ``(low, high)`` of the shuffled number, each with about ``chunk`` arrivals in it."""
+    total = session.scalar(select(func.count()).select_from(ArrivalRow).where(ArrivalRow.walk == walk)) or 0
+    parts = max(1, -(-total // chunk))
+    step = SHUFFLE_RANGE // parts + 1
+    for low in range(0, SHUFFLE_RANGE, step):
+        yield low, min(low + step, SHUFFLE_RANGE)
+
+
+SHUFFLE_RANGE = 1 << 62
+
+
+def adopt_new(session: Session, dataset_id: int, walk: str, low: int, high: int, now: datetime) -> None:
+    """Make images of the new arrivals whose shuffled number lies in ``[low, high)``, in its order.
+
+    Ids are given in that order, so an id says nothing of folder or name.
+    """
+    stamp: Any = literal(now, ImageRow.registered_at.type)
+    inspected: Any = case((ArrivalRow.unreadable.is_not(None), literal(now, ImageRow.inspected_at.type)))
+    columns = ["dataset_id", "path", "given", "size_bytes", "mtime_ns", "unreadable", "registered_at", "inspected_at"]
+    new = (
+        select(
+            ArrivalRow.dataset_id,
+            ArrivalRow.path,
+            ArrivalRow.given,
+            ArrivalRow.size_bytes,
+            ArrivalRow.mtime_ns,
+            ArrivalRow.unreadable,
+            stamp,
+            inspected,
+        )
+        .where(ArrivalRow.walk == walk, ArrivalRow.shuffle >= low, ArrivalRow.shuffle < high, ~_known(dataset_id))
+        .order_by(ArrivalRow.shuffle)
+    )
+    session.execute(insert(ImageRow).from_select(columns, new))

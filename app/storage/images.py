@@ -1,0 +1,407 @@
+"""Queries on images: the list, the queue, the counts. Every stage a page shows is derived here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, tuple_, update
+from sqlalchemy.orm import Session
+
+from app.domain.images import Side
+from app.domain.reviewing import Verdict
+from app.storage.datasets import MAX_ID, Dataset
+from app.storage.tables import (
+    DatasetRow,
+    DetectionRow,
+    ImageRow,
+    ScoreRow,
+    SignedImageRow,
+    SignOffRow,
+    StandingRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image with what the detector and people say of it, as it stands."""
+
+    id: int
+    dataset_id: int
+    path: str
+    given: Side
+    size_bytes: int
+    sha256: str | None
+    width: int | None
+    height: int | None
+    unreadable: str | None
+    missing: bool
+    score: float | None
+    verdict: Verdict | None
+    latest_review_id: int | None
+    effective_review_id: int | None
+    reviewed_at: datetime | None
+    verdict_sha256: str | None  #: of the bytes that the verdict was given on
+    signed: bool  #: covered by the standing sign-off, by id and hash
+
+    @property
+    def verdict_outdated(self) -> bool:
+        """Whether the verdict was given on other bytes than those that lie there now."""
+        known = self.verdict is not None and self.verdict_sha256 is not None and self.sha256 is not None
+        return known and self.verdict_sha256 != self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRecord:
+    """One stored box of an image."""
+
+    image_id: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    confidence: float
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFilter:
+    """Which images a list shows; None means all."""
+
+    dataset_id: int | None = None
+    flagged: bool | None = None
+    unreadable: bool | None = None
+    reviewed: bool | None = None
+    given: Side | None = None
+    verdict: Verdict | None = None
+    nothing: bool = False  #: a reason that no image can have yet
+
+
+def _standing_sign_off() -> Any:
+    """The id of each dataset's sign-off that stands: the latest, unless it was withdrawn."""
+    return (
+        select(func.max(SignOffRow.id))
+        .where(SignOffRow.dataset_id == ImageRow.dataset_id, SignOffRow.withdrawn_at.is_(None))
+        .correlate(ImageRow)
+        .scalar_subquery()
+    )
+
+
+def suspicion_column() -> ColumnElement[float]:
+    """How strongly the detector speaks against the folder; see :func:`app.domain.scoring.suspicion`."""
+    return case((ImageRow.given == Side.NEGATIVE, ScoreRow.score), else_=1.0 - ScoreRow.score)
+
+
+def disagreement() -> ColumnElement[bool]:
+    """Whether an image is flagged; the same rule as :func:`app.domain.flagging.disagrees`."""
+    return or_(
+        and_(ScoreRow.given == Side.NEGATIVE, ScoreRow.score >= DatasetRow.threshold),
+        and_(ScoreRow.given == Side.POSITIVE, ScoreRow.score < DatasetRow.threshold),
+    )
+
+
+_COLUMNS = (
+    ImageRow.id,
+    ImageRow.dataset_id,
+    ImageRow.path,
+    ImageRow.given,
+    ImageRow.size_bytes,
+    ImageRow.sha256,
+    ImageRow.width,
+    ImageRow.height,
+    ImageRow.unreadable,
+    ImageRow.missing_since,
+    ScoreRow.score,
+    StandingRow.verdict,
+    StandingRow.latest_review_id,
+    StandingRow.effective_review_id,
+    StandingRow.reviewed_at,
+    StandingRow.image_sha256.label("verdict_sha256"),
+)
+
+
+def _select_images() -> Any:
+    return (
+        select(*_COLUMNS, SignedImageRow.image_id.label("signed"))
+        .select_from(ImageRow)
+        .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
+        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .outerjoin(
+            SignedImageRow,
+            and_(
+                SignedImageRow.image_id == ImageRow.id,
+                SignedImageRow.sign_off_id == _standing_sign_off(),
+                SignedImageRow.sha256 == ImageRow.sha256,
+            ),
+        )
+    )
+
+
+def _record(row: Any) -> ImageRecord:
+    return ImageRecord(
+        id=row.id,
+        dataset_id=row.dataset_id,
+        path=row.path,
+        given=Side(row.given),
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        width=row.width,
+        height=row.height,
+        unreadable=row.unreadable,
+        missing=row.missing_since is not None,
+        score=row.score,
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        latest_review_id=row.latest_review_id,
+        effective_review_id=row.effective_review_id,
+        reviewed_at=row.reviewed_at,
+        verdict_sha256=row.verdict_sha256,
+        signed=row.signed is not None,
+    )
+
+
+def find_image(session: Session, image_id: int) -> ImageRecord | None:
+    """One image."""
+    if not 0 < image_id <= MAX_ID:
+        return None
+    row = session.execute(_select_images().where(ImageRow.id == image_id)).one_or_none()
+    return None if row is None else _record(row)
+
+
+def find_images(session: Session, image_ids: Sequence[int]) -> dict[int, ImageRecord]:
+    """Several images by id."""
+    rows = session.execute(_select_images().where(ImageRow.id.in_(image_ids)))
+    return {row.id: _record(row) for row in rows}
+
+
+def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [ImageRow.missing_since.is_(None)]
+    if wanted.nothing:
+        conditions.append(~true())
+    if wanted.dataset_id is not None:
+        conditions.append(ImageRow.dataset_id == wanted.dataset_id)
+    if wanted.flagged:
+        conditions.append(disagreement())
+    if wanted.unreadable:
+        conditions.append(ImageRow.unreadable.is_not(None))
+    if wanted.reviewed is not None:
+        conditions.append(StandingRow.verdict.is_not(None) if wanted.reviewed else StandingRow.verdict.is_(None))
+    if wanted.given is not None:
+        conditions.append(ImageRow.given == wanted.given)
+    if wanted.verdict is not None:
+        conditions.append(StandingRow.verdict == wanted.verdict)
+    return conditions
+
+
+#: order -> (sort key, descending); the id breaks ties, ascending
+ORDERS: dict[str, tuple[Any, bool]] = {
+    "suspicion": (func.coalesce(suspicion_column(), literal(-1.0)), True),
+    "score": (func.coalesce(ScoreRow.score, literal(-1.0)), True),
+    "path": (ImageRow.path, False),
+    "reviewed_at": (func.coalesce(StandingRow.effective_review_id, literal(0)), True),  # ids grow with time
+}
+
+
+def list_images(
+    session: Session, wanted: ImageFilter, order: str, after: tuple[Any, int] | None, limit: int
+) -> list[tuple[ImageRecord, Any]]:
+    """Images in an order, after ``(key, id)``, each with its sort key (for the next cursor)."""
+    key, descending = ORDERS[order]
+    query = _select_images().add_columns(key.label("sort_key")).where(*_conditions(wanted))
+    if after is not None:
+        value, image_id = after
+        beyond = key < value if descending else key > value
+        query = query.where(or_(beyond, and_(key == value, ImageRow.id > image_id)))
+    query = query.order_by(key.desc() if descending else key, ImageRow.id).limit(limit)
+    return [(_record(row), row.sort_key) for row in session.execute(query)]
+
+
+def iter_images(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[ImageRecord]:
+    """Every image that is not missing, by path, read in parts."""
+    last = ""
+    while True:
+        query = (
+            _select_images()
+            .where(ImageRow.dataset_id == dataset_id, ImageRow.missing_since.is_(None), ImageRow.path > last)
+            .order_by(ImageRow.path)
+            .limit(chunk)
+        )
+        rows = [_record(row) for row in session.execute(query)]
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1].path
+
+
+def detections_of(
+    session: Session, image_ids: Sequence[int], detectors: dict[int, int | None]
+) -> dict[int, list[DetectionRecord]]:
+    """Boxes by image, strongest first; ``detectors`` says for each image whose boxes count."""
+    found: dict[int, list[DetectionRecord]] = {image_id: [] for image_id in image_ids}
+    pairs = [(image_id, detectors[image_id]) for image_id in image_ids if detectors[image_id] is not None]
+    if not pairs:
+        return found
+    rows = session.scalars(
+        select(DetectionRow)
+        .where(tuple_(DetectionRow.image_id, DetectionRow.detector_id).in_(pairs))
+        .order_by(DetectionRow.image_id, DetectionRow.confidence.desc(), DetectionRow.id)
+    )
+    for row in rows:
+        found[row.image_id].append(
+            DetectionRecord(row.image_id, row.x0, row.y0, row.x1, row.y1, row.confidence, row.class_name)
+        )
+    return found
+
+
+def find_uninspected(session: Session, dataset_id: int, after: int, limit: int) -> list[tuple[int, str]]:
+    """Images nobody has decoded since they arrived or changed: ``(id, path)``."""
+    rows = session.execute(
+        select(ImageRow.id, ImageRow.path)
+        .where(
+            ImageRow.dataset_id == dataset_id,
+            ImageRow.id > after,
+            ImageRow.inspected_at.is_(None),
+            ImageRow.missing_since.is_(None),
+        )
+        .order_by(ImageRow.id)
+        .limit(limit)
+    )
+    return [(row.id, row.path) for row in rows]
+
+
+def record_inspections(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Store what decoding found, by ``id``: hash, size, upright width and height, or the reason why not."""
+    if rows:
+        session.execute(update(ImageRow), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCounts:
+    """The counts of a dataset, as the contract names them."""
+
+    scored: int
+    flagged: int
+    open_flags: int
+    reviewed: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
+    """Count a dataset's scores, flags and verdicts."""
+    scored, flagged, open_flags = _count_scores(session, dataset)
+    verdicts: dict[tuple[Side, Verdict], tuple[int, int]] = {
+        (Side(row.given), Verdict(row.verdict)): (row.total, row.on_flag)
+        for row in session.execute(_count_verdicts(dataset.id))
+    }
+
+    def total(given: Side, verdict: Verdict) -> int:
+        return verdicts.get((given, verdict), (0, 0))[0]
+
+    def on_flag(given: Side, verdict: Verdict) -> int:
+        return verdicts.get((given, verdict), (0, 0))[1]
+
+    return DatasetCounts(
+        scored=scored,
+        flagged=flagged,
+        open_flags=open_flags,
+        reviewed=sum(count for count, _ in verdicts.values()),
+        upheld=on_flag(Side.POSITIVE, Verdict.NEGATIVE) + on_flag(Side.NEGATIVE, Verdict.POSITIVE),
+        overruled=on_flag(Side.POSITIVE, Verdict.POSITIVE) + on_flag(Side.NEGATIVE, Verdict.NEGATIVE),
+        unsure=total(Side.POSITIVE, Verdict.UNSURE) + total(Side.NEGATIVE, Verdict.UNSURE),
+        discarded=total(Side.POSITIVE, Verdict.DISCARD) + total(Side.NEGATIVE, Verdict.DISCARD),
+        tp=total(Side.POSITIVE, Verdict.POSITIVE),
+        fp=total(Side.POSITIVE, Verdict.NEGATIVE),
+        fn=total(Side.NEGATIVE, Verdict.POSITIVE),
+        tn=total(Side.NEGATIVE, Verdict.NEGATIVE),
+    )
+
+
+def _count_scores(session: Session, dataset: Dataset) -> tuple[int, int, int]:
+    flagged = disagreement()
+    row = session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((flagged, 1), else_=0)), 0),
+            func.coalesce(func.sum(case((and_(flagged, StandingRow.verdict.is_(None)), 1), else_=0)), 0),
+        )
+        .select_from(ScoreRow)
+        .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
+        .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
+        .where(ScoreRow.dataset_id == dataset.id, ScoreRow.detector_id == dataset.detector_id)
+    ).one()
+    return row[0], row[1], row[2]
+
+
+def _count_verdicts(dataset_id: int) -> Select[Any]:
+    return (
+        select(
+            ImageRow.given,
+            StandingRow.verdict,
+            func.count().label("total"),
+            func.coalesce(func.sum(case((disagreement(), 1), else_=0)), 0).label("on_flag"),
+        )
+        .select_from(StandingRow)
+        .join(ImageRow, ImageRow.id == StandingRow.image_id)
+        .join(DatasetRow, DatasetRow.id == StandingRow.dataset_id)
+        .outerjoin(
+            ScoreRow, and_(ScoreRow.image_id == StandingRow.image_id, ScoreRow.detector_id == DatasetRow.detector_id)
+        )
+        .where(
+            StandingRow.dataset_id == dataset_id,
+            StandingRow.verdict.is_not(None),
+            ImageRow.missing_since.is_(None),
+        )
+        .group_by(ImageRow.given, StandingRow.verdict)
+    )
+
+
+def histogram(session: Session, dataset: Dataset, bins: int) -> dict[tuple[Side, int], int]:
+    """Images by given label and score bin ``0 .. bins - 1``; the last bin is closed above."""
+    # A hair is added before rounding down, so that 0.29 lies in the bin that begins at 0.29.
+    number = case((ScoreRow.score >= 1.0, bins - 1), else_=func.floor(ScoreRow.score * bins + 1e-9))
+    rows = session.execute(
+        select(ScoreRow.given, number.label("bin"), func.count().label("total"))
+        .where(ScoreRow.dataset_id == dataset.id, ScoreRow.detector_id == dataset.detector_id)
+        .group_by(ScoreRow.given, number)
+    )
+    return {(Side(row.given), int(row.bin)): row.total for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCounts:
+    """Images of one given label that a sign-off now would release."""
+
+    settled: int  #: with a positive or negative verdict
+    agreeing: int  #: unreviewed, scored, without a flag
+    errors_found: int  #: settled against their folder
+
+
+def count_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
+    """Count what a sign-off now would release, by given label."""
+    settled = StandingRow.verdict.in_((Verdict.POSITIVE, Verdict.NEGATIVE))
+    agreeing = and_(StandingRow.verdict.is_(None), ScoreRow.score.is_not(None), ~disagreement())
+    rows = session.execute(
+        select(
+            ImageRow.given,
+            func.coalesce(func.sum(case((settled, 1), else_=0)), 0).label("settled"),
+            func.coalesce(func.sum(case((agreeing, 1), else_=0)), 0).label("agreeing"),
+            func.coalesce(func.sum(case((and_(settled, StandingRow.verdict != ImageRow.given), 1), else_=0)), 0).label(
+                "errors_found"
+            ),
+        )
+        .select_from(ImageRow)
+        .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
+        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .where(ImageRow.dataset_id == dataset.id, ImageRow.missing_since.is_(None), ImageRow.unreadable.is_(None))
+        .group_by(ImageRow.given)
+    )
+    found = {Side(row.given): ReleaseCounts(row.settled, row.agreeing, row.errors_found) for row in rows}
+    return {side: found.get(side, ReleaseCounts(0, 0, 0)) for side in Side}

@@ -1,0 +1,239 @@
+"""Queries on verdicts. Rows are only ever added; ``standings`` follows in the same transaction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.images import Side
+from app.domain.reviewing import ReviewFact, Verdict, find_effective
+from app.errors import ConflictError
+from app.storage.datasets import MAX_ID, Dataset
+from app.storage.images import disagreement
+from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One row of an image's history."""
+
+    id: int
+    image_id: int
+    dataset_id: int
+    ordinal: int
+    verdict: Verdict | None
+    undoes: int | None
+    reviewer: str
+    reviewed_at: datetime
+    spent_ms: int | None
+    boxes: tuple[tuple[float, float, float, float], ...] | None
+    request_id: str | None
+    batch_id: str | None
+    image_sha256: str | None
+
+    @property
+    def fact(self) -> ReviewFact:
+        """What the rules of :mod:`app.domain.reviewing` need of it."""
+        return ReviewFact(self.id, self.verdict, self.undoes, self.reviewer, self.reviewed_at)
+
+
+def _review(row: ReviewRow) -> Review:
+    return Review(
+        id=row.id,
+        image_id=row.image_id,
+        dataset_id=row.dataset_id,
+        ordinal=row.ordinal,
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        undoes=row.undoes,
+        reviewer=row.reviewer,
+        reviewed_at=row.reviewed_at,
+        spent_ms=row.spent_ms,
+        boxes=None if row.boxes is None else tuple((box[0], box[1], box[2], box[3]) for box in row.boxes),
+        request_id=row.request_id,
+        batch_id=row.batch_id,
+        image_sha256=row.image_sha256,
+    )
+
+
+def find_review(session: Session, review_id: int) -> Review | None:
+    """One review by id."""
+    if not 0 < review_id <= MAX_ID:
+        return None
+    row = session.get(ReviewRow, review_id)
+    return None if row is None else _review(row)
+
+
+def find_review_by_request(session: Session, request_id: str) -> Review | None:
+    """The review that a request made, if it came before."""
+    row = session.scalar(select(ReviewRow).where(ReviewRow.request_id == request_id))
+    return None if row is None else _review(row)
+
+
+def reviews_of_image(session: Session, image_id: int) -> list[Review]:
+    """An image's history, oldest first."""
+    rows = session.scalars(select(ReviewRow).where(ReviewRow.image_id == image_id).order_by(ReviewRow.ordinal))
+    return [_review(row) for row in rows]
+
+
+def reviews_of_batch(session: Session, batch_id: str) -> list[Review]:
+    """The reviews that one grid batch made."""
+    rows = session.scalars(select(ReviewRow).where(ReviewRow.batch_id == batch_id).order_by(ReviewRow.id))
+    return [_review(row) for row in rows]
+
+
+def append_review(
+    session: Session, *, image_id: int, dataset_id: int, history: Sequence[Review], **values: Any
+) -> Review:
+    """Add a row after ``history`` and bring the image's standing up to date.
+
+    Raises:
+        ConflictError: another process added one in between, or the same undo came twice.
+    """
+    ordinal = history[-1].ordinal + 1 if history else 0
+    try:
+        row_id = session.execute(
+            insert(ReviewRow)
+            .values(image_id=image_id, dataset_id=dataset_id, ordinal=ordinal, **values)
+            .returning(ReviewRow.id)
+        ).scalar_one()
+    except IntegrityError as error:
+        msg = f"image {image_id} was reviewed by somebody else in this moment; look at it again"
+        raise ConflictError(msg) from error
+    added = _review(session.get_one(ReviewRow, row_id))
+    _update_standing(session, image_id, dataset_id, [*history, added])
+    return added
+
+
+def _update_standing(session: Session, image_id: int, dataset_id: int, history: Sequence[Review]) -> None:
+    effective = find_effective([review.fact for review in history])
+    seen = next((review for review in history if effective is not None and review.id == effective.review_id), None)
+    values = {
+        "dataset_id": dataset_id,
+        "latest_review_id": history[-1].id,
+        "effective_review_id": None if effective is None else effective.review_id,
+        "verdict": None if effective is None else effective.verdict,
+        "reviewed_at": None if effective is None else effective.reviewed_at,
+        "image_sha256": None if seen is None else seen.image_sha256,
+    }
+    if len(history) == 1:
+        session.execute(insert(StandingRow).values(image_id=image_id, **values))
+    else:
+        session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
+
+
+def _effective_join() -> ColumnElement[bool]:
+    return StandingRow.effective_review_id == ReviewRow.id
+
+
+def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[Review]:
+    """A reviewer's latest verdicts that still count, newest first."""
+    rows = session.scalars(
+        select(ReviewRow)
+        .join(StandingRow, _effective_join())
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer)
+        .order_by(ReviewRow.id.desc())
+        .limit(limit)
+    )
+    return [_review(row) for row in rows]
+
+
+def latest_batch(session: Session, dataset_id: int, reviewer: str) -> tuple[str, int] | None:
+    """A reviewer's latest grid batch that still counts, and how many of its verdicts do."""
+    row = session.execute(
+        select(ReviewRow.batch_id, func.count().label("total"))
+        .join(StandingRow, _effective_join())
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer, ReviewRow.batch_id.is_not(None))
+        .group_by(ReviewRow.batch_id)
+        .order_by(func.max(ReviewRow.id).desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.batch_id, row.total)
+
+
+def iter_effective(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[tuple[str, Review]]:
+    """Every image's effective review as ``(path, review)``, by path."""
+    last = ""
+    while True:
+        rows = session.execute(
+            select(ImageRow.path, ReviewRow)
+            .join(StandingRow, _effective_join())
+            .join(ImageRow, ImageRow.id == StandingRow.image_id)
+            .where(StandingRow.dataset_id == dataset_id, ImageRow.path > last)
+            .order_by(ImageRow.path)
+            .limit(chunk)
+        ).all()
+        if not rows:
+            return
+        yield from ((path, _review(row)) for path, row in rows)
+        last = rows[-1][0]
+
+
+def find_image_id(session: Session, dataset_id: int, path: str) -> int | None:
+    """The image with a path."""
+    return session.scalar(select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.path == path))
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerCounts:
+    """One reviewer's effective verdicts and the median time that they took."""
+
+    reviewer: str
+    verdicts: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+    spent_ms: float | None  #: mean over verdicts with a time under two minutes
+
+
+def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts]:
+    """Each reviewer's effective verdicts in a dataset."""
+
+    def total(condition: ColumnElement[bool]) -> Any:
+        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+    against = or_(
+        and_(ImageRow.given == Side.POSITIVE, ReviewRow.verdict == Verdict.NEGATIVE),
+        and_(ImageRow.given == Side.NEGATIVE, ReviewRow.verdict == Verdict.POSITIVE),
+    )
+    agrees = or_(
+        and_(ImageRow.given == Side.POSITIVE, ReviewRow.verdict == Verdict.POSITIVE),
+        and_(ImageRow.given == Side.NEGATIVE, ReviewRow.verdict == Verdict.NEGATIVE),
+    )
+    flagged = disagreement()
+    rows = session.execute(
+        select(
+            ReviewRow.reviewer,
+            func.count().label("verdicts"),
+            total(and_(flagged, against)).label("upheld"),
+            total(and_(flagged, agrees)).label("overruled"),
+            total(ReviewRow.verdict == Verdict.UNSURE).label("unsure"),
+            total(ReviewRow.verdict == Verdict.DISCARD).label("discarded"),
+            func.avg(case((ReviewRow.spent_ms < 120_000, ReviewRow.spent_ms))).label("spent_ms"),
+        )
+        .join(StandingRow, _effective_join())
+        .join(ImageRow, ImageRow.id == StandingRow.image_id)
+        .join(DatasetRow, DatasetRow.id == StandingRow.dataset_id)
+        .outerjoin(
+            ScoreRow, and_(ScoreRow.image_id == StandingRow.image_id, ScoreRow.detector_id == DatasetRow.detector_id)
+        )
+        .where(StandingRow.dataset_id == dataset.id)
+        .group_by(ReviewRow.reviewer)
+        .order_by(func.count().desc())
+    )
+    return [ReviewerCounts(**row._mapping) for row in rows]
+
+
+def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[datetime]:
+    """When a reviewer gave the latest verdicts, newest first."""
+    rows = session.scalars(
+        select(ReviewRow.reviewed_at)
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer, ReviewRow.verdict.is_not(None))
+        .order_by(ReviewRow.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
