@@ -1,0 +1,1 @@
+"""The file system: the only caller of link, unlink, mkdir and their kind."""
