@@ -1,0 +1,1 @@
+"""The synthetic dataset, and the small checkpoint that ships with Touchline."""
