@@ -1,0 +1,1 @@
+"""The commands of ``touchline``; each calls one service."""

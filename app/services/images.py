@@ -1,0 +1,508 @@
+"""Images as the API and the pages show them, and the list with its filters and cursors."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from pathlib import PurePosixPath
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from app.domain.flagging import Flag, FlagReason, find_flags
+from app.domain.images import Side
+from app.domain.reviewing import Verdict, final_side
+from app.domain.text import is_text
+from app.errors import InvalidInputError, NotFoundError
+from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.scans import DetectorView, view_detector
+from app.storage import images as stored
+from app.storage.database import Database, Session
+from app.storage.datasets import Dataset, find_dataset
+from app.storage.images import DetectionRecord, ImageFilter, ImageRecord
+from app.storage.relocations import moves_of_image
+from app.storage.reviews import Review, reviews_of_image
+from app.storage.scans import list_scans
+
+TILES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ImageItem:
+    """An image with everything that is known of it."""
+
+    record: ImageRecord
+    dataset: Dataset
+    boxes: tuple[DetectionRecord, ...]
+    flags: tuple[Flag, ...]
+
+    @property
+    def given_label(self) -> str:
+        """The folder's label."""
+        return self.dataset.labels.name(self.record.given)
+
+    @property
+    def final_label(self) -> str | None:
+        """The label that follows from the verdict or from a sign-off, where either was given on these very bytes."""
+        if self.record.verdict_outdated:
+            return None
+        signed_off = self.record.signed and not self.flags
+        side = final_side(self.record.given, self.record.verdict, signed_off=signed_off)
+        return None if side is None else self.dataset.labels.name(side)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Class names that mean that the object is there."""
+        return self.dataset.target_classes or ()
+
+
+@dataclass(frozen=True, slots=True)
+class BoxView:
+    """A detected box, in pixels of the upright image."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    confidence: float
+    class_name: str
+    target: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CropView:
+    """A square window, in pixels of the upright image."""
+
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """One image on the review desk."""
+
+    image_id: int
+    path: str
+    name: str
+    given_label: str
+    width: int
+    height: int
+    score: float | None
+    boxes: tuple[BoxView, ...]
+    crop: CropView | None
+    reasons: tuple[str, ...]
+    verdict: str | None
+    review_id: int | None
+    screen_url: str
+    tile_url: str
+    file_url: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One image in a grid."""
+
+    image_id: int
+    name: str
+    path: str
+    given_label: str
+    score: float | None
+    tile_url: str
+    width: int
+    height: int
+    boxes: tuple[BoxView, ...]
+    review_id: int | None
+    verdict: str | None
+    verdict_text: str | None
+    flags: tuple[str, ...]
+
+
+def load_items(session: Session, records: Sequence[ImageRecord]) -> list[ImageItem]:
+    """Records with their dataset, boxes and flags."""
+    datasets: dict[int, Dataset] = {}
+    for record in records:
+        if record.dataset_id not in datasets:
+            datasets[record.dataset_id] = get_dataset(session, record.dataset_id)
+    detectors = {record.id: datasets[record.dataset_id].detector_id for record in records}
+    boxes = stored.detections_of(session, [record.id for record in records], detectors)
+    return [_item(record, datasets[record.dataset_id], boxes[record.id]) for record in records]
+
+
+def _item(record: ImageRecord, dataset: Dataset, boxes: Sequence[DetectionRecord]) -> ImageItem:
+    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable)
+    return ImageItem(record, dataset, tuple(boxes) if record.score is not None else (), flags)
+
+
+def get_record(session: Session, image_id: int) -> ImageRecord:
+    """An image by id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    record = stored.find_image(session, image_id)
+    if record is None:
+        msg = f"no image {image_id}"
+        raise NotFoundError(msg)
+    return record
+
+
+def get_item(session: Session, image_id: int) -> ImageItem:
+    """An image by id, with its boxes and flags.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return load_items(session, [get_record(session, image_id)])[0]
+
+
+def media_url(record: ImageRecord, kind: str) -> str:
+    """Where the browser gets a picture; with the hash in it, so that it may be kept for ever."""
+    version = f"?v={record.sha256}" if record.sha256 else ""
+    return f"/images/{record.id}/{kind}{version}"
+
+
+def describe_verdict(dataset: Dataset, verdict: str | None) -> str:
+    """A verdict in the dataset's own words: ``football``, ``no football``, ``unsure``, ``discard``."""
+    return {
+        None: "taken back",
+        Verdict.POSITIVE.value: dataset.positive,
+        Verdict.NEGATIVE.value: f"no {dataset.positive}",
+    }.get(verdict, verdict or "")
+
+
+def view_boxes(item: ImageItem) -> tuple[BoxView, ...]:
+    """Every stored box, strongest first."""
+    targets = item.targets
+    return tuple(
+        BoxView(box.x0, box.y0, box.x1, box.y1, box.confidence, box.class_name, box.class_name in targets)
+        for box in item.boxes
+    )
+
+
+def view_review_item(item: ImageItem) -> ReviewItem:
+    """An image for the review desk."""
+    record = item.record
+    boxes = view_boxes(item)
+    width, height = record.width or 1, record.height or 1
+    return ReviewItem(
+        image_id=record.id,
+        path=record.path,
+        name=PurePosixPath(record.path).name,
+        given_label=item.given_label,
+        width=width,
+        height=height,
+        score=record.score,
+        boxes=boxes,
+        crop=crop_window(next((box for box in boxes if box.target), None), width, height),
+        reasons=tuple(flag.detail for flag in item.flags),
+        verdict=record.verdict,
+        review_id=record.latest_review_id,
+        screen_url=media_url(record, "rendition/screen"),
+        tile_url=media_url(record, "rendition/tile"),
+        file_url=media_url(record, "file"),
+        request_id=str(uuid4()),
+    )
+
+
+def crop_window(box: BoxView | None, width: int, height: int) -> CropView | None:
+    """A square around a box, three times its longer side and at least 48 pixels, moved to lie inside the image."""
+    if box is None:
+        return None
+    size = min(max(3 * max(box.x1 - box.x0, box.y1 - box.y0), 48.0), float(min(width, height)))
+    x = (box.x0 + box.x1 - size) / 2
+    y = (box.y0 + box.y1 - size) / 2
+    return CropView(min(max(x, 0.0), width - size), min(max(y, 0.0), height - size), size)
+
+
+def view_tile(item: ImageItem) -> Tile:
+    """An image for a grid."""
+    record = item.record
+    return Tile(
+        image_id=record.id,
+        name=PurePosixPath(record.path).name,
+        path=record.path,
+        given_label=item.given_label,
+        score=record.score,
+        tile_url=media_url(record, "rendition/tile"),
+        width=record.width or 1,
+        height=record.height or 1,
+        boxes=view_boxes(item),
+        review_id=record.latest_review_id,
+        verdict=record.verdict,
+        verdict_text=None if record.verdict is None else describe_verdict(item.dataset, record.verdict),
+        flags=tuple(str(flag.reason) for flag in item.flags),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """A list's query string, as it came."""
+
+    dataset: str | None = None
+    flag: str | None = None
+    reviewed: bool | None = None
+    given: str | None = None
+    verdict: str | None = None
+    order: str = "suspicion"
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """A page of images, and the cursor of the next."""
+
+    items: tuple[ImageItem, ...]
+    next: str | None
+
+
+def list_items(database: Database, query: ImageQuery) -> ImageList:
+    """A page of images.
+
+    Raises:
+        NotFoundError: no such dataset.
+        InvalidInputError: an unknown flag, label, verdict or order, or a cursor of another order.
+    """
+    with database.read() as session:
+        wanted = _filter(session, query)
+        after = None if query.cursor is None else _decode_cursor(query.cursor, query.order)
+        found = stored.list_images(session, wanted, query.order, after, query.limit + 1)
+        page = found[: query.limit]
+        following = _encode_cursor(query.order, page[-1][1], page[-1][0].id) if len(found) > len(page) else None
+        return ImageList(tuple(load_items(session, [record for record, _ in page])), following)
+
+
+def _filter(session: Session, query: ImageQuery) -> ImageFilter:
+    dataset = None if query.dataset is None else get_dataset(session, query.dataset)
+    if query.order not in stored.ORDERS:
+        raise InvalidInputError.on("order", f"must be one of {', '.join(stored.ORDERS)}")
+    return ImageFilter(
+        dataset_id=None if dataset is None else dataset.id,
+        flagged=True if query.flag == FlagReason.DISAGREEMENT else None,
+        unreadable=True if query.flag == FlagReason.UNREADABLE else None,
+        nothing=query.flag in (FlagReason.SECOND_OPINION, FlagReason.DUPLICATE_CONFLICT),
+        reviewed=query.reviewed,
+        given=_side(query, dataset),
+        verdict=_choice("verdict", query.verdict, Verdict),
+    )
+
+
+def _choice(loc: str, value: str | None, kind: type[Verdict]) -> Verdict | None:
+    if value is None:
+        return None
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise InvalidInputError.on(loc, f"must be one of {', '.join(kind)}") from error
+
+
+def _side(query: ImageQuery, dataset: Dataset | None) -> Side | None:
+    if query.flag is not None and query.flag not in list(FlagReason):
+        raise InvalidInputError.on("flag", f"must be one of {', '.join(FlagReason)}")
+    if query.given is None:
+        return None
+    names = {side.value: side for side in Side}
+    if dataset is not None:
+        names = {dataset.positive: Side.POSITIVE, dataset.negative: Side.NEGATIVE}
+    if query.given not in names:
+        raise InvalidInputError.on("given", f"must be one of {', '.join(names)}")
+    return names[query.given]
+
+
+def _encode_cursor(order: str, key: object, image_id: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([order, key, image_id]).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, order: str) -> tuple[object, int]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found_order, key, image_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+        raise InvalidInputError.on("cursor", "is not one that this list has given") from error
+    if found_order != order:
+        raise InvalidInputError.on("cursor", "belongs to another order")
+    if not _is_key(order, key) or isinstance(image_id, bool) or not isinstance(image_id, int):
+        raise InvalidInputError.on("cursor", "is not one that this list has given")
+    return key, min(max(image_id, 0), 1 << 40)
+
+
+def _is_key(order: str, key: object) -> bool:
+    """Whether a database could have given the key: text of whole characters, or a number of 64 bits."""
+    if order == "path":
+        return isinstance(key, str) and is_text(key)
+    return isinstance(key, int | float) and not isinstance(key, bool) and isfinite(key) and abs(key) < 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFilters:
+    """The filters of the page of images, as in its query string."""
+
+    flag: str | None
+    reviewed: str | None
+    given: str | None
+    verdict: str | None
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesPage:
+    """The page of images."""
+
+    dataset: DatasetView | None
+    filters: ImageFilters
+    tiles: tuple[Tile, ...]
+    next_url: str | None
+    first_url: str | None
+    unreadable_count: int
+
+
+def view_images_page(
+    database: Database, dataset: Dataset | None, filters: ImageFilters, cursor: str | None
+) -> ImagesPage:
+    """A page of tiles under some filters."""
+    if dataset is None:
+        return ImagesPage(None, filters, (), None, None, 0)
+    found = list_items(
+        database,
+        ImageQuery(
+            dataset=str(dataset.id),
+            flag=filters.flag,
+            reviewed=None if filters.reviewed is None else filters.reviewed == "true",
+            given=filters.given,
+            verdict=filters.verdict,
+            order=filters.order,
+            cursor=cursor,
+            limit=TILES,
+        ),
+    )
+    with database.read() as session:
+        view = view_dataset(session, dataset)
+    first = _images_url(dataset.id, filters)
+    following = None if found.next is None else f"{first}&{urlencode({'cursor': found.next})}"
+    tiles = tuple(view_tile(item) for item in found.items)
+    return ImagesPage(view, filters, tiles, following, first if cursor else None, view.unreadable)
+
+
+def _images_url(dataset_id: int, filters: ImageFilters) -> str:
+    chosen = {
+        "dataset": dataset_id,
+        "flag": filters.flag,
+        "reviewed": filters.reviewed,
+        "given": filters.given,
+        "verdict": filters.verdict,
+        "order": filters.order,
+    }
+    return f"/images?{urlencode({key: value for key, value in chosen.items() if value is not None})}"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One row of an image's history."""
+
+    review_id: int
+    verdict: str | None
+    verdict_text: str
+    reviewer: str
+    reviewed_at: datetime
+    undoes: int | None
+    spent_ms: int | None
+    effective: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMove:
+    """One file operation on an image."""
+
+    relocation_id: int
+    source: str
+    destination: str
+    sha256: str
+    state: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetail:
+    """An image with its whole history."""
+
+    item: ReviewItem
+    dataset: DatasetView
+    sha256: str | None
+    size_bytes: int
+    flags: tuple[str, ...]
+    unreadable_reason: str | None
+    final_label: str | None
+    history: tuple[HistoryRow, ...]
+    moves: tuple[ImageMove, ...]
+    detector: DetectorView | None
+
+
+@dataclass(frozen=True, slots=True)
+class FullImage:
+    """An image with its reviews and moves, for the API."""
+
+    item: ImageItem
+    reviews: tuple[Review, ...]
+    moves: tuple[ImageMove, ...]
+
+
+def get_full_image(database: Database, image_id: int) -> FullImage:
+    """An image with its history.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with database.read() as session:
+        return FullImage(
+            get_item(session, image_id), tuple(reviews_of_image(session, image_id)), _moves(session, image_id)
+        )
+
+
+def _moves(session: Session, image_id: int) -> tuple[ImageMove, ...]:
+    return tuple(
+        ImageMove(move.relocation_id, move.source, move.destination, move.sha256, move.state, move.error)
+        for move in moves_of_image(session, image_id)
+    )
+
+
+def view_image_detail(database: Database, image_id: int) -> ImageDetail:
+    """The page of one image.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    full = get_full_image(database, image_id)
+    record, dataset = full.item.record, full.item.dataset
+    with database.read() as session:
+        dataset = find_dataset(session, dataset.id) or dataset
+        view = view_dataset(session, dataset)
+        scans = list_scans(session, dataset.id, limit=1)
+    return ImageDetail(
+        item=view_review_item(full.item),
+        dataset=view,
+        sha256=record.sha256,
+        size_bytes=record.size_bytes,
+        flags=tuple(str(flag.reason) for flag in full.item.flags),
+        unreadable_reason=record.unreadable,
+        final_label=full.item.final_label,
+        history=tuple(_history_row(review, full.item) for review in full.reviews),
+        moves=full.moves,
+        detector=view_detector(scans[0].detector) if scans else None,
+    )
+
+
+def _history_row(review: Review, item: ImageItem) -> HistoryRow:
+    return HistoryRow(
+        review_id=review.id,
+        verdict=review.verdict,
+        verdict_text=describe_verdict(item.dataset, review.verdict),
+        reviewer=review.reviewer,
+        reviewed_at=review.reviewed_at,
+        undoes=review.undoes,
+        spent_ms=review.spent_ms,
+        effective=review.id == item.record.effective_review_id,
+    )

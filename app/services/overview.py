@@ -1,0 +1,249 @@
+"""The overview and the statistics of a dataset."""
+
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.domain.auditing import NO_AUDIT
+from app.domain.images import Side
+from app.services.clock import Clock
+from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
+from app.services.queue import measure_pace
+from app.services.scans import ScanView, find_latest_scan, model_notice
+from app.services.workers import liveness
+from app.storage.database import Database, Session
+from app.storage.datasets import Dataset
+from app.storage.images import DatasetCounts, count_dataset, histogram
+from app.storage.reviews import count_by_reviewer, recent_times
+from app.storage.scans import list_scans
+
+BINS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCounts:
+    """The given labels as far as verdicts tell; TP, TN, FP, FN as in the original work."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The counts of a dataset, as the contract names them."""
+
+    images: int
+    unreadable: int
+    scored: int
+    flagged: int
+    reviewed: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+    given: GivenCounts
+    threshold: float
+    open_flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Images by folder with ``lower <= score < upper``; the last bin is closed."""
+
+    lower: float
+    upper: float
+    positive: int
+    negative: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Scores by folder."""
+
+    bins: tuple[Bin, ...]
+
+    @property
+    def peak(self) -> int:
+        """The largest count of either folder in any bin."""
+        return max(max(found.positive, found.negative) for found in self.bins)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCard:
+    """Everything the overview says of one dataset."""
+
+    dataset: DatasetView
+    stats: Stats
+    scan: ScanView | None
+    histogram: Histogram | None
+    model_notice: str | None
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """The overview."""
+
+    cards: tuple[DatasetView, ...]
+    current: DatasetCard | None
+    preparing_demo: bool
+
+
+def view_stats(session: Session, dataset: Dataset) -> Stats:
+    """The counts of a dataset."""
+    view = view_dataset(session, dataset)
+    counts = count_dataset(session, dataset)
+    return Stats(
+        images=view.images,
+        unreadable=view.unreadable,
+        scored=counts.scored,
+        flagged=counts.flagged,
+        reviewed=counts.reviewed,
+        upheld=counts.upheld,
+        overruled=counts.overruled,
+        unsure=counts.unsure,
+        discarded=counts.discarded,
+        given=_given(view.images, counts),
+        threshold=dataset.threshold,
+        open_flags=counts.open_flags,
+    )
+
+
+def _given(images: int, counts: DatasetCounts) -> GivenCounts:
+    known = counts.tp + counts.fp + counts.fn + counts.tn
+    return GivenCounts(counts.tp, counts.fp, counts.fn, counts.tn, images - known)
+
+
+def get_stats(database: Database, reference: str | int) -> Stats:
+    """The counts of a dataset.
+
+    Raises:
+        NotFoundError: no such dataset.
+    """
+    with database.read() as session:
+        return view_stats(session, get_dataset(session, reference))
+
+
+def view_histogram(session: Session, dataset: Dataset) -> Histogram | None:
+    """Scores by folder in bins of 0.01; None before anything is scored."""
+    counts = histogram(session, dataset, BINS)
+    if not counts:
+        return None
+    return Histogram(
+        tuple(
+            Bin(
+                lower=number / BINS,
+                upper=(number + 1) / BINS,
+                positive=counts.get((Side.POSITIVE, number), 0),
+                negative=counts.get((Side.NEGATIVE, number), 0),
+            )
+            for number in range(BINS)
+        )
+    )
+
+
+def view_card(database: Database, settings: Settings, clock: Clock, dataset: Dataset) -> DatasetCard:
+    """Everything the overview says of a dataset."""
+    with database.read() as session:
+        return DatasetCard(
+            dataset=view_dataset(session, dataset),
+            stats=view_stats(session, dataset),
+            scan=find_latest_scan(session, dataset.id, liveness(settings.worker, clock)),
+            histogram=view_histogram(session, dataset),
+            model_notice=model_notice(settings.detector, demo=dataset.demo),
+            demo=dataset.demo,
+        )
+
+
+def view_overview(
+    database: Database, settings: Settings, clock: Clock, dataset: Dataset | None, *, preparing_demo: bool
+) -> OverviewPage:
+    """The overview, with one dataset in full."""
+    current = None if dataset is None else view_card(database, settings, clock, dataset)
+    return OverviewPage(list_dataset_views(database), current, preparing_demo and dataset is None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerRow:
+    """One reviewer's verdicts."""
+
+    reviewer: str
+    verdicts: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+    pace_per_h: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatsPage:
+    """The page of statistics."""
+
+    dataset: DatasetView | None
+    stats: Stats | None
+    histogram: Histogram | None
+    reviewers: tuple[ReviewerRow, ...]
+    certificate_reasons: tuple[str, ...]
+
+
+def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
+    """The statistics of a dataset."""
+    if dataset is None:
+        return StatsPage(None, None, None, (), ())
+    with database.read() as session:
+        return StatsPage(
+            dataset=view_dataset(session, dataset),
+            stats=view_stats(session, dataset),
+            histogram=view_histogram(session, dataset),
+            reviewers=_reviewers(session, dataset),
+            certificate_reasons=(NO_AUDIT,),
+        )
+
+
+def _reviewers(session: Session, dataset: Dataset) -> tuple[ReviewerRow, ...]:
+    rows = []
+    for found in count_by_reviewer(session, dataset):
+        pace = measure_pace(recent_times(session, dataset.id, found.reviewer, 500))
+        rows.append(
+            ReviewerRow(
+                reviewer=found.reviewer,
+                verdicts=found.verdicts,
+                upheld=found.upheld,
+                overruled=found.overruled,
+                unsure=found.unsure,
+                discarded=found.discarded,
+                pace_per_h=None if pace is None else round(3600 / pace),
+            )
+        )
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A few numbers for a monitoring system."""
+
+    datasets: int
+    images: dict[str, int]
+    open_flags: dict[str, int]
+    reviewed: dict[str, int]
+    scans: dict[str, int]
+
+
+def collect_metrics(database: Database) -> Metrics:
+    """Counts over all datasets, by name."""
+    images: dict[str, int] = {}
+    open_flags: dict[str, int] = {}
+    reviewed: dict[str, int] = {}
+    views = list_dataset_views(database)
+    with database.read() as session:
+        for view in views:
+            stats = view_stats(session, get_dataset(session, view.id))
+            images[view.name], open_flags[view.name] = stats.images, stats.open_flags
+            reviewed[view.name] = stats.reviewed
+        scans: dict[str, int] = {}
+        for scan in list_scans(session, limit=500):
+            scans[scan.status] = scans.get(scan.status, 0) + 1
+    return Metrics(len(views), images, open_flags, reviewed, scans)

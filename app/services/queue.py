@@ -1,0 +1,303 @@
+"""What a reviewer gets next: for the API by lease, for the desk by place."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from app.config import ReviewSettings
+from app.domain.flagging import disagrees
+from app.errors import InvalidInputError
+from app.services.clock import Clock
+from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.images import (
+    ImageItem,
+    ReviewItem,
+    Tile,
+    get_record,
+    load_items,
+    media_url,
+    view_review_item,
+    view_tile,
+)
+from app.services.reviews import RecentVerdict, list_recent
+from app.storage import queue as stored
+from app.storage.database import Database, Session
+from app.storage.datasets import Dataset
+from app.storage.images import ImageRecord, count_dataset, find_images
+from app.storage.queue import Place, place_of
+from app.storage.reviews import latest_batch, recent_times
+from app.storage.scans import find_open_scan
+
+QueueName = Literal["all", "flagged", "audit"]
+AHEAD = 4  #: images that the desk leases and preloads
+RECENT = 8
+GRID = 60
+PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
+PACE_OF = 50
+
+
+def next_items(
+    database: Database,
+    settings: ReviewSettings,
+    clock: Clock,
+    reference: str | int,
+    queue: QueueName,
+    count: int,
+    client: str,
+) -> list[ImageItem]:
+    """The next images for one tab, leased to it; it gets the same again until they are answered or the lease ends.
+
+    ``flagged`` ends with the last open flag; ``all`` goes on with the agreeing images; ``audit`` is empty as long as
+    no audit has been drawn.
+
+    Raises:
+        NotFoundError: no such dataset.
+        InvalidInputError: ``count`` is not within 1..10.
+    """
+    if not 1 <= count <= 10:
+        raise InvalidInputError.on("n", "must lie between 1 and 10")
+    now = clock()
+    with database.write() as session:
+        dataset = get_dataset(session, reference)
+        if queue == "audit":
+            return []
+        stored.drop_expired(session, now)
+        held = [record for record in _held(session, dataset, client, now) if _is_open(record, dataset, queue)]
+        chosen = [record.id for record in held][:count]
+        for flagged in (True,) if queue == "flagged" else (True, False):
+            if len(chosen) < count:
+                places = _places(session, dataset, None, client, now, count + len(chosen), flagged=flagged)
+                chosen += [place.image_id for place in places if place.image_id not in chosen]
+        chosen = chosen[:count]
+        expires = now + timedelta(seconds=settings.lease_s)
+        stored.lease(session, dataset.id, client, chosen, expires)
+        records = find_images(session, chosen)
+        return load_items(session, [records[image_id] for image_id in chosen])
+
+
+def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
+    """Whether an image in a tab's hand still belongs to the queue: it may be gone, or have lost its flag since."""
+    if record.verdict is not None or record.missing or record.score is None:
+        return False
+    return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
+
+
+def _held(session: Session, dataset: Dataset, client: str, now: datetime) -> list[ImageRecord]:
+    ids = stored.leased_to(session, dataset.id, client, now)
+    records = find_images(session, ids)
+    return [records[image_id] for image_id in ids]
+
+
+def _places(
+    session: Session,
+    dataset: Dataset,
+    after: Place | None,
+    client: str | None,
+    now: datetime,
+    limit: int,
+    *,
+    flagged: bool = True,
+    backwards: bool = False,
+    called: bool = False,
+) -> list[Place]:
+    return stored.find_places(
+        session,
+        dataset,
+        flagged=flagged,
+        after=after,
+        backwards=backwards,
+        called=called,
+        client=client,
+        now=now,
+        limit=limit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the flags are called, and how long the rest will take."""
+
+    called: int
+    flagged: int
+    pace_per_h: int | None
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """The review desk, as it stands for one reviewer and tab."""
+
+    dataset: DatasetView | None
+    item: ReviewItem | None
+    empty: str | None
+    progress: Progress
+    recent: tuple[RecentVerdict, ...]
+    prefetch: tuple[str, ...]
+    previous_id: int | None
+    next_id: int | None
+    message: str
+
+
+NO_PROGRESS = Progress(0, 0, None, None)
+
+
+def no_desk(empty: str, message: str = "") -> ReviewPage:
+    """The desk of somebody who has no dataset yet."""
+    return ReviewPage(None, None, empty, NO_PROGRESS, (), (), None, None, message)
+
+
+def view_desk(
+    database: Database,
+    settings: ReviewSettings,
+    clock: Clock,
+    dataset: Dataset,
+    reviewer: str | None,
+    client: str,
+    *,
+    image_id: int | None = None,
+    after_id: int | None = None,
+    message: str = "",
+) -> ReviewPage:
+    """The desk with one image on it: ``image_id``, or the next open flag after ``after_id``, or the first.
+
+    What comes next is leased to the tab with it, so that two people do not get the same image.
+
+    Raises:
+        NotFoundError: no such image.
+        InvalidInputError: the image is another dataset's.
+    """
+    now = clock()
+    with database.write() as session:
+        stored.drop_expired(session, now)
+        start = _start_of(session, dataset, image_id, after_id)
+        shown, coming = _choose(session, dataset, client, now, start, explicit=image_id is not None)
+        wanted = ([shown] if shown is not None else []) + coming
+        stored.lease(session, dataset.id, client, wanted, now + timedelta(seconds=settings.lease_s))
+        records = find_images(session, wanted)
+        item = None if shown is None else load_items(session, [records[shown]])[0]
+        place = None if item is None else _place(item.record)
+        return ReviewPage(
+            dataset=view_dataset(session, dataset),
+            item=None if item is None else view_review_item(item),
+            empty=None if item is not None else _why_empty(session, dataset),
+            progress=view_progress(session, dataset, reviewer, now),
+            recent=list_recent(session, dataset.id, reviewer, RECENT) if reviewer else (),
+            prefetch=tuple(media_url(records[coming_id], "rendition/screen") for coming_id in coming),
+            previous_id=_neighbour(session, dataset, place, client, now, backwards=True),
+            next_id=_neighbour(session, dataset, place, client, now, backwards=False),
+            message=message,
+        )
+
+
+def _start_of(session: Session, dataset: Dataset, image_id: int | None, after_id: int | None) -> ImageRecord | None:
+    chosen = image_id if image_id is not None else after_id
+    if chosen is None:
+        return None
+    record = get_record(session, chosen)
+    if record.dataset_id != dataset.id:
+        raise InvalidInputError.on("image", f"image {chosen} is not of dataset {dataset.name!r}")
+    return record
+
+
+def _place(record: ImageRecord) -> Place | None:
+    return None if record.score is None else place_of(record.given, record.score, record.id)
+
+
+def _choose(
+    session: Session, dataset: Dataset, client: str, now: datetime, start: ImageRecord | None, *, explicit: bool
+) -> tuple[int | None, list[int]]:
+    """The image to show and those to preload: from ``start`` on, then once more from the front."""
+    place = None if start is None else _place(start)
+    places = _places(session, dataset, place, client, now, AHEAD) if place is not None else []
+    if len(places) < AHEAD:
+        known = {found.image_id for found in places}
+        front = _places(session, dataset, None, client, now, AHEAD + 1)
+        places += [found for found in front if found.image_id not in known]
+    ids = [found.image_id for found in places]
+    if explicit and start is not None:
+        return start.id, [found for found in ids if found != start.id][: AHEAD - 1]
+    if start is not None and len(ids) > 1:
+        ids = [found for found in ids if found != start.id]
+    return (ids[0], ids[1:AHEAD]) if ids else (None, [])
+
+
+def _neighbour(
+    session: Session, dataset: Dataset, place: Place | None, client: str, now: datetime, *, backwards: bool
+) -> int | None:
+    if place is None:
+        return None
+    # Back leads to what was just called as well; forward only to what is still open.
+    found = _places(session, dataset, place, client, now, 1, backwards=backwards, called=backwards)
+    return found[0].image_id if found else None
+
+
+def _why_empty(session: Session, dataset: Dataset) -> str:
+    if find_open_scan(session, dataset.id) is not None:
+        return "scanning"
+    if dataset.detector_id is None:
+        return "not_scanned"
+    return "in_hand" if count_dataset(session, dataset).open_flags else "done"
+
+
+def view_progress(session: Session, dataset: Dataset, reviewer: str | None, now: datetime) -> Progress:
+    """Flags called and left, with the reviewer's pace of the last verdicts, breaks left out."""
+    counts = count_dataset(session, dataset)
+    pace = measure_pace(recent_times(session, dataset.id, reviewer, PACE_OF)) if reviewer else None
+    return Progress(
+        called=counts.flagged - counts.open_flags,
+        flagged=counts.flagged,
+        pace_per_h=None if pace is None else round(3600 / pace),
+        left_s=None if pace is None else pace * counts.open_flags,
+    )
+
+
+def measure_pace(times: list[datetime]) -> float | None:
+    """Mean seconds a verdict over the given times (newest first), breaks left out; None with fewer than three gaps."""
+    gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(times)]
+    working = [gap for gap in gaps if 0 <= gap <= PACE_GAP_S]
+    return max(sum(working) / len(working), 0.05) if len(working) >= 3 else None
+
+
+@dataclass(frozen=True, slots=True)
+class GridPage:
+    """Many open flags at a time."""
+
+    dataset: DatasetView | None
+    tiles: tuple[Tile, ...]
+    empty: str | None
+    progress: Progress
+    batch_id: str
+    last_batch: str | None
+    last_batch_size: int
+    message: str
+
+
+def view_grid(
+    database: Database,
+    clock: Clock,
+    dataset: Dataset | None,
+    reviewer: str | None,
+    client: str,
+    batch_id: str,
+    message: str = "",
+) -> GridPage:
+    """The most suspicious open flags as tiles; nothing is leased."""
+    if dataset is None:
+        return GridPage(None, (), "no_dataset", NO_PROGRESS, batch_id, None, 0, message)
+    now = clock()
+    with database.read() as session:
+        places = _places(session, dataset, None, client, now, GRID)
+        records = find_images(session, [place.image_id for place in places])
+        items = load_items(session, [records[place.image_id] for place in places])
+        last = latest_batch(session, dataset.id, reviewer) if reviewer else None
+        return GridPage(
+            dataset=view_dataset(session, dataset),
+            tiles=tuple(view_tile(item) for item in items),
+            empty=None if items else _why_empty(session, dataset),
+            progress=view_progress(session, dataset, reviewer, now),
+            batch_id=batch_id,
+            last_batch=None if last is None else last[0],
+            last_batch_size=0 if last is None else last[1],
+            message=message,
+        )

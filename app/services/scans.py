@@ -1,0 +1,216 @@
+"""Asking for scans, looking at them, cancelling them. Running one is in :mod:`app.services.scanning`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.config import BUILTIN_MODEL, DetectorSettings, WorkerSettings
+from app.errors import ConflictError, NotFoundError
+from app.services.clock import Clock
+from app.services.datasets import DatasetView, get_dataset, set_threshold, view_dataset
+from app.services.workers import liveness
+from app.storage import scans as stored
+from app.storage.database import Database, Session
+from app.storage.datasets import Dataset
+from app.storage.scans import Scan
+from app.storage.workers import Liveness, is_alive
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorView:
+    """The detector of a scan."""
+
+    model: str
+    revision: str | None
+    weights_sha256: str
+    backend: str
+    device: str
+    precision: str
+    input_size: int
+    target_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """A scan as pages and the API show it; *stalled* is a running scan whose worker is gone."""
+
+    id: int
+    dataset_id: int
+    dataset_name: str
+    status: str
+    total: int
+    scored: int
+    reused: int
+    unreadable: int
+    finished: int
+    images_per_s: float | None
+    eta_s: float | None
+    detector: DetectorView | None
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    active: bool
+
+
+def view_detector(detector: dict[str, Any] | None) -> DetectorView | None:
+    """A detector from what its scan has stored."""
+    if detector is None:
+        return None
+    return DetectorView(**{**detector, "target_classes": tuple(detector["target_classes"])})
+
+
+def view_scan(session: Session, scan: Scan, alive: Liveness) -> ScanView:
+    """A scan with its derived state."""
+    status = scan.status
+    if status == "running" and not is_alive(session, scan.worker_id, alive):
+        status = "stalled"
+    left = scan.total - scan.finished
+    running = status == "running" and bool(scan.images_per_s)
+    return ScanView(
+        id=scan.id,
+        dataset_id=scan.dataset_id,
+        dataset_name=scan.dataset_name,
+        status=status,
+        total=scan.total,
+        scored=scan.scored,
+        reused=scan.reused,
+        unreadable=scan.unreadable,
+        finished=scan.finished,
+        images_per_s=scan.images_per_s,
+        eta_s=left / scan.images_per_s if running and scan.images_per_s else None,
+        detector=view_detector(scan.detector),
+        queued_at=scan.queued_at,
+        started_at=scan.started_at,
+        finished_at=scan.finished_at,
+        error=scan.error,
+        active=status in ("queued", "running", "stalled"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """A scan that was asked for, and whether it was queued just now."""
+
+    scan: ScanView
+    queued: bool
+
+
+def request_scan(
+    database: Database,
+    settings: WorkerSettings,
+    clock: Clock,
+    reference: str | int,
+    threshold: float | None = None,
+) -> ScanRequest:
+    """Queue a scan of a dataset; one that is queued or running already is given instead.
+
+    Raises:
+        NotFoundError: no such dataset.
+        InvalidInputError: the threshold is not within 0..1.
+    """
+    with database.read() as session:
+        dataset = get_dataset(session, reference)
+    if threshold is not None:
+        set_threshold(database, dataset.id, threshold)
+    alive = liveness(settings, clock)
+    with database.write() as session:
+        open_scan = stored.find_open_scan(session, dataset.id)
+        if open_scan is not None:
+            return ScanRequest(view_scan(session, open_scan, alive), queued=False)
+        scan_id = stored.insert_scan(session, dataset.id, clock())
+        if scan_id is not None:
+            return ScanRequest(view_scan(session, get_scan(session, scan_id), alive), queued=True)
+    return request_scan(database, settings, clock, dataset.id)  # another process was faster: give its scan
+
+
+def get_scan(session: Session, scan_id: int) -> Scan:
+    """A scan by id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    scan = stored.find_scan(session, scan_id)
+    if scan is None:
+        msg = f"no scan {scan_id}"
+        raise NotFoundError(msg)
+    return scan
+
+
+def show_scan(database: Database, settings: WorkerSettings, clock: Clock, scan_id: int) -> ScanView:
+    """One scan.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with database.read() as session:
+        return view_scan(session, get_scan(session, scan_id), liveness(settings, clock))
+
+
+def list_scan_views(
+    database: Database,
+    settings: WorkerSettings,
+    clock: Clock,
+    *,
+    dataset_id: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> tuple[ScanView, ...]:
+    """Scans, newest first."""
+    with database.read() as session:
+        alive = liveness(settings, clock)
+        return tuple(view_scan(session, scan, alive) for scan in stored.list_scans(session, dataset_id, before, limit))
+
+
+def find_latest_scan(session: Session, dataset_id: int, alive: Liveness) -> ScanView | None:
+    """The newest scan of a dataset."""
+    scans = stored.list_scans(session, dataset_id, limit=1)
+    return view_scan(session, scans[0], alive) if scans else None
+
+
+def cancel_scan(database: Database, settings: WorkerSettings, clock: Clock, scan_id: int) -> ScanView:
+    """Cancel a scan; what is scored stays. A scan without a worker ends at once, a running one after its batch.
+
+    Raises:
+        NotFoundError: no such scan.
+        ConflictError: it has ended already.
+    """
+    alive = liveness(settings, clock)
+    with database.write() as session:
+        scan = get_scan(session, scan_id)
+        if scan.status not in stored.OPEN:
+            msg = f"scan {scan_id} has ended already ({scan.status})"
+            raise ConflictError(msg)
+        if is_alive(session, scan.worker_id, alive):
+            stored.update_scan(session, scan_id, cancel_requested=True)
+        else:
+            stored.update_scan(session, scan_id, status="cancelled", finished_at=clock(), cancel_requested=True)
+        return view_scan(session, get_scan(session, scan_id), alive)
+
+
+def model_notice(settings: DetectorSettings, *, demo: bool) -> str | None:
+    """The warning that the built-in model has seen only drawn images; None on the demo or with another model."""
+    if settings.model != BUILTIN_MODEL or demo:
+        return None
+    return (
+        f"{BUILTIN_MODEL} has seen only drawn images, so expect little of it on photographs: set detector.model to a "
+        'real D-FINE such as ustc-community/dfine-small-obj2coco, and detector.target_classes to ["sports ball"].'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScansPage:
+    """The page of scans."""
+
+    dataset: DatasetView | None
+    scans: Sequence[ScanView]
+
+
+def view_scans_page(database: Database, settings: WorkerSettings, clock: Clock, dataset: Dataset | None) -> ScansPage:
+    """The scans of a dataset."""
+    if dataset is None:
+        return ScansPage(None, ())
+    scans = list_scan_views(database, settings, clock, dataset_id=dataset.id)
+    with database.read() as session:
+        return ScansPage(view_dataset(session, dataset), scans)

@@ -1,0 +1,1 @@
+"""The background process: claim, heartbeat, run, finish."""
