@@ -1,0 +1,1 @@
+"""The browser interface and the HTTP API."""

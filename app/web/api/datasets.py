@@ -1,0 +1,76 @@
+"""``/api/datasets``: registering, counts, threshold, sign-off, certificate."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.services.certificates import certify
+from app.services.datasets import NewDataset, list_dataset_views, refuse_outside, register_dataset, set_threshold
+from app.services.overview import get_stats
+from app.services.sign_offs import sign_off, withdraw_sign_off
+from app.web.api.cursors import Cursor, Limit, number_cursor
+from app.web.api.models import (
+    CertificateOut,
+    DatasetIn,
+    DatasetOut,
+    DatasetsOut,
+    SignOffIn,
+    SignOffOut,
+    StatsOut,
+    ThresholdIn,
+)
+from app.web.context import GivenParts
+from app.web.problems import responses
+
+router = APIRouter(prefix="/api/datasets", tags=["datasets"])
+
+
+@router.get("", responses=responses(422))
+def list_datasets(parts: GivenParts, cursor: Cursor = None, limit: Limit = 100) -> DatasetsOut:
+    """Datasets by id."""
+    views = list_dataset_views(parts.database, number_cursor(cursor), limit + 1)
+    following = str(views[limit - 1].id) if len(views) > limit else None
+    return DatasetsOut(items=[DatasetOut.of(view) for view in views[:limit]], next=following)
+
+
+@router.post("", status_code=201, responses=responses(422))
+def add_dataset(parts: GivenParts, body: DatasetIn) -> DatasetOut:
+    """Register a root with its two labels. Decoding goes on in the first scan."""
+    root = Path(body.root)
+    refuse_outside(root, parts.settings.datasets, "root")
+    new = NewDataset(root, body.name, body.positive, body.negative, body.question)
+    return DatasetOut.of(register_dataset(parts.database, parts.settings, new, parts.clock()))
+
+
+@router.get("/{dataset}/stats", responses=responses(404, 422))
+def show_stats(parts: GivenParts, dataset: str) -> StatsOut:
+    """The counts of a dataset."""
+    return StatsOut.of(get_stats(parts.database, dataset))
+
+
+@router.post("/{dataset}/threshold", responses=responses(404, 422))
+def move_threshold(parts: GivenParts, dataset: str, body: ThresholdIn) -> StatsOut:
+    """Move the threshold: flags change, reviews do not."""
+    found = set_threshold(parts.database, dataset, body.threshold)
+    return StatsOut.of(get_stats(parts.database, found.id))
+
+
+@router.post("/{dataset}/sign-off", status_code=201, responses=responses(404, 409, 422))
+def add_sign_off(parts: GivenParts, dataset: str, body: SignOffIn) -> SignOffOut:
+    """Accept exactly the unreviewed images that carry no flag at this moment."""
+    return SignOffOut.of(sign_off(parts.database, parts.clock, dataset, body.by))
+
+
+@router.delete("/{dataset}/sign-off", status_code=204, responses=responses(404, 422))
+def drop_sign_off(parts: GivenParts, dataset: str) -> None:
+    """Withdraw what stands."""
+    withdraw_sign_off(parts.database, parts.clock, dataset)
+
+
+@router.get("/{dataset}/certificate", responses=responses(404, 422))
+def show_certificate(
+    parts: GivenParts, dataset: str, risk: Annotated[float, Query(gt=0, lt=1)] = 0.05
+) -> CertificateOut:
+    """The certificate as it stands."""
+    return CertificateOut.of(certify(parts.database, parts.clock, dataset, risk))

@@ -1,0 +1,100 @@
+"""``/api/images`` and ``/api/next``."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Response
+
+from app.domain.reviewing import Verdict
+from app.services.images import ImageQuery, get_full_image, list_items
+from app.services.queue import QueueName, next_items
+from app.services.reviews import NewReview, give_review, undo_review
+from app.web.api.cursors import Cursor, Limit
+from app.web.api.models import FullImageOut, ImageOut, ImagesOut, NextOut, ReviewIn, ReviewOut, UndoIn
+from app.web.context import GivenParts, GivenReviewer
+from app.web.problems import responses
+
+router = APIRouter(prefix="/api", tags=["images"])
+
+
+@router.get("/images", responses=responses(404, 422))
+def list_images(
+    parts: GivenParts,
+    dataset: str | None = None,
+    flag: str | None = None,
+    reviewed: bool | None = None,
+    given: str | None = None,
+    verdict: Verdict | None = None,
+    order: str = "suspicion",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ImagesOut:
+    """Images under filters, in an order, a page at a time."""
+    query = ImageQuery(dataset, flag, reviewed, given, verdict, order, cursor, limit)
+    found = list_items(parts.database, query)
+    return ImagesOut(items=[ImageOut.of(item) for item in found.items], next=found.next)
+
+
+@router.get("/images/{image_id}", responses=responses(404, 422))
+def get_image(parts: GivenParts, image_id: int) -> FullImageOut:
+    """One image with its history."""
+    return FullImageOut.of_full(get_full_image(parts.database, image_id))
+
+
+@router.post(
+    "/images/{image_id}/reviews",
+    status_code=201,
+    responses={200: {"model": ReviewOut, "description": "The same request came before"}, **responses(404, 409, 422)},
+)
+def add_review(
+    parts: GivenParts, reviewer: GivenReviewer, image_id: int, body: ReviewIn, response: Response
+) -> ReviewOut:
+    """Give a verdict."""
+    new = NewReview(
+        verdict=body.verdict,
+        seen_review_id=body.seen_review_id,
+        reviewer=reviewer,
+        source="api",
+        boxes=body.boxes,
+        spent_ms=body.spent_ms,
+        request_id=body.request_id,
+    )
+    given = give_review(parts.database, parts.clock, image_id, new)
+    if given.repeated:
+        response.status_code = 200
+    return ReviewOut.of(given)
+
+
+@router.post(
+    "/reviews/{review_id}/undo",
+    status_code=201,
+    responses={200: {"model": ReviewOut, "description": "The same request came before"}, **responses(404, 409, 422)},
+)
+def undo(
+    parts: GivenParts, reviewer: GivenReviewer, review_id: int, response: Response, body: UndoIn | None = None
+) -> ReviewOut:
+    """Take a verdict back."""
+    request_id = body.request_id if body is not None else None
+    given = undo_review(parts.database, parts.clock, review_id, reviewer, request_id)
+    if given.repeated:
+        response.status_code = 200
+    return ReviewOut.of(given)
+
+
+@router.get(
+    "/next",
+    response_model=NextOut,
+    responses={204: {"description": "Nothing is left"}, **responses(404, 422)},
+)
+def next_images(
+    parts: GivenParts,
+    dataset: str,
+    queue: QueueName = "all",
+    n: Annotated[int, Query(ge=1, le=10)] = 1,
+    client: UUID | None = None,
+) -> NextOut | Response:
+    """The next images for one tab, leased to it."""
+    found = next_items(parts.database, parts.settings.review, parts.clock, dataset, queue, n, str(client or uuid4()))
+    if not found:
+        return Response(status_code=204)
+    return NextOut(items=[ImageOut.of(item) for item in found])

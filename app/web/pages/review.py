@@ -1,0 +1,132 @@
+"""``/review``: one flagged image at a time."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.domain.reviewing import Verdict
+from app.errors import ConflictError, InvalidInputError
+from app.services.datasets import get_dataset
+from app.services.images import describe_verdict
+from app.services.queue import no_desk, view_desk
+from app.services.reviews import GivenReview, NewReview, give_review, undo_latest, undo_review
+from app.storage.datasets import Dataset
+from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
+from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
+from app.web.rendering import current_dataset, is_htmx, render
+
+router = APIRouter(include_in_schema=False)
+MAX_SPENT_MS = 86_400_000
+
+
+def _show(
+    request: Request,
+    parts: Parts,
+    dataset: Dataset | None,
+    *,
+    image_id: int | None = None,
+    after_id: int | None = None,
+    message: str = "",
+    status: int = 200,
+) -> Response:
+    reviewer = find_reviewer(request)
+    if dataset is None:
+        page = no_desk("no_dataset", message)
+    else:
+        page = view_desk(
+            parts.database,
+            parts.settings.review,
+            parts.clock,
+            dataset,
+            reviewer,
+            get_client(request),
+            image_id=image_id,
+            after_id=after_id,
+            message=message,
+        )
+    return render(request, "review/page.html", "card", "review", page, dataset=dataset, status=status)
+
+
+@router.get("/review")
+def review(request: Request, parts: GivenParts, image: int | None = None) -> Response:
+    """The desk: the image that is named, or the most suspicious open flag."""
+    return _show(request, parts, current_dataset(request, parts.database), image_id=image)
+
+
+def _dataset_of(form: Form, parts: Parts) -> Dataset:
+    with parts.database.read() as session:
+        return get_dataset(session, form.text("dataset"))
+
+
+def _parse_verdict(form: Form) -> Verdict:
+    try:
+        return Verdict(form.text("verdict"))
+    except ValueError as error:
+        raise InvalidInputError.on("verdict", f"must be one of {', '.join(Verdict)}") from error
+
+
+@router.post("/review/undo", openapi_extra=form_body("dataset"))
+def undo_mine(request: Request, parts: GivenParts, reviewer: GivenReviewer, form: GivenForm) -> Response:
+    """Take my latest verdict back and show its image again.
+
+    The page says which one it showed as the latest, so that a form sent twice does not take two back.
+    """
+    dataset = _dataset_of(form, parts)
+    shown = form.number("review_id")
+    try:
+        if shown is None:
+            undone = undo_latest(parts.database, parts.clock, dataset.id, reviewer)
+        else:
+            undone = undo_review(parts.database, parts.clock, shown, reviewer, dataset_id=dataset.id)
+    except ConflictError:
+        return _after(request, parts, dataset, None, "That verdict was taken back already, or followed by another")
+    if undone is None:
+        return _after(request, parts, dataset, None, "Nothing of yours is left to undo")
+    return _after(request, parts, dataset, undone.review.image_id, _undone(undone))
+
+
+@router.post("/reviews/{review_id}/undo", openapi_extra=form_body("dataset"))
+def undo_one(request: Request, parts: GivenParts, reviewer: GivenReviewer, review_id: int, form: GivenForm) -> Response:
+    """Take one verdict back."""
+    undone = undo_review(parts.database, parts.clock, review_id, reviewer)
+    target = safe_next(form.text("next", "/review"), "/review")
+    if not target.startswith("/review"):
+        return see_other(target)
+    return _after(request, parts, undone.item.dataset, undone.review.image_id, _undone(undone))
+
+
+def _undone(given: GivenReview) -> str:
+    return f"Taken back: {_name(given)}"
+
+
+def _name(given: GivenReview) -> str:
+    return given.item.record.path.rpartition("/")[2]
+
+
+def _after(request: Request, parts: Parts, dataset: Dataset, image_id: int | None, message: str) -> Response:
+    if is_htmx(request):
+        return _show(request, parts, dataset, image_id=image_id, message=message)
+    image = "" if image_id is None else f"&image={image_id}"
+    return see_other(f"/review?dataset={dataset.id}{image}")
+
+
+@router.post("/review/{image_id}", openapi_extra=form_body("dataset", "verdict", "seen_review_id", "request_id"))
+def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id: int, form: GivenForm) -> Response:
+    """Give a verdict and show the next image; a card that is out of date gets the present one (409)."""
+    dataset = _dataset_of(form, parts)
+    spent_ms = form.number("spent_ms")
+    new = NewReview(
+        verdict=_parse_verdict(form),
+        seen_review_id=form.number("seen_review_id"),
+        reviewer=reviewer,
+        source="review",
+        spent_ms=None if spent_ms is None else min(spent_ms, MAX_SPENT_MS),
+        request_id=form.uuid("request_id") if form.text("request_id", "") else None,
+    )
+    try:
+        given = give_review(parts.database, parts.clock, image_id, new, dataset.id)
+    except ConflictError as error:
+        return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409)
+    if not is_htmx(request):
+        return see_other(f"/review?dataset={dataset.id}")
+    word = describe_verdict(dataset, given.review.verdict)
+    return _show(request, parts, dataset, after_id=image_id, message=f"{word}: {_name(given)}")

@@ -1,0 +1,124 @@
+"""The gate that every request passes: host, origin, body size; and the headers that every response carries."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.config import ServerSettings
+from app.web.problems import problem_response
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})  #: probes come with whatever host the prober likes
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LEASING_PATHS = frozenset({"/review", "/grid"})  #: beside the API
+MAX_BODY = 1 << 20
+TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
+CSP = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
+    "img-src 'self' data:"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",  # media and assets say otherwise themselves
+}
+
+
+class SecurityMiddleware:
+    """Refuses foreign hosts (421), cross-site requests (403) and large bodies (413); sets the security headers.
+
+    Hosts against DNS rebinding; ``Sec-Fetch-Site``, then ``Origin``, against cross-site request forgery.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in (*settings.allowed_hosts, settings.host)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        answered = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                _add_headers(MutableHeaders(scope=message), HEADERS.items())
+            await send(message)
+
+        refusal = self._refuse(scope)
+        if refusal is None:
+            await self._app(scope, _limited(receive, lambda: answered), send_with_headers)
+        else:
+            await problem_response(*refusal)(scope, receive, send_with_headers)
+
+    def _refuse(self, scope: Scope) -> tuple[int, str] | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if scope["path"] not in OPEN_PATHS and _host_name(host) not in self._hosts:
+            return 421, f"this server does not answer for the host {host!r}; server.allowed_hosts lists those it does"
+        if scope["method"] not in SAFE_METHODS and _is_cross_site(headers, f"{scope['scheme']}://{host}"):
+            return 403, "a request from another site may not change anything here"
+        if _takes_leases(scope["path"]) and _is_embedded_elsewhere(headers):
+            return 403, "a page of another site may lead here by a link, and not load this as a part of itself"
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit() and len(length) <= 10 and int(length) <= MAX_BODY):
+            return 413, TOO_LARGE
+        return None
+
+
+def _limited(receive: Receive, answered: Callable[[], bool]) -> Receive:
+    """``receive``, which ends with 413 where more than the limit comes: a chunked body does not say its length."""
+    seen = 0
+
+    async def receive_limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen <= MAX_BODY:
+            return message
+        if answered():
+            return {"type": "http.disconnect"}  # the answer is on its way: only the rest of the body is unwanted
+        raise HTTPException(413, TOO_LARGE)
+
+    return receive_limited
+
+
+def _add_headers(headers: MutableHeaders, wanted: Iterable[tuple[str, str]]) -> None:
+    for name, value in wanted:
+        if name not in headers:
+            headers[name] = value
+
+
+def _host_name(host: str) -> str:
+    return re.sub(r":\d+$", "", host).lower()
+
+
+def _takes_leases(path: str) -> bool:
+    return path in LEASING_PATHS or path.startswith("/api/")
+
+
+def _is_embedded_elsewhere(headers: Headers) -> bool:
+    """Whether a page of another site fetches, shows or frames this, other than by a link that a person follows."""
+    if headers.get("sec-fetch-site") != "cross-site":
+        return False
+    return headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document"
+
+
+def _is_cross_site(headers: Headers, here: str) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    # Neither header: no browser of the last years, so no cookie that a page of another site could make it send.
+    return origin is not None and origin.lower() != here.lower()
