@@ -181,7 +181,7 @@ class Progress:
             print(self.name, describe_scores(*score_frames(self.averaged.model, self.held_out)), flush=True)
 
 
-def stages(dense_steps: int, decoder_steps: int, set_steps: int) -> dict[str, Stage]:
+def stages(dense_steps: int, decoder_steps: int, set_steps: int, frame_rate: float) -> dict[str, Stage]:
     """The recipe: dense supervision on windows of 192 px, the decoder alone, then everything on whole frames."""
     return {
         "windows": Stage(
@@ -209,13 +209,12 @@ def stages(dense_steps: int, decoder_steps: int, set_steps: int) -> dict[str, St
         "frames": Stage(
             steps=set_steps,
             batch=8,
-            peak_rate=8e-4,
+            peak_rate=frame_rate,
             zoom=(1.0, 1.25),
             dense_weight=5.0,
-            warm_up=min(60, set_steps // 3),
+            warm_up=min(15, set_steps // 3),
             brief=True,
         ),
-        "polish": Stage(steps=set_steps // 3, batch=8, peak_rate=2e-4, zoom=(1.0, 1.25), dense_weight=5.0, warm_up=20),
     }
 
 
@@ -286,6 +285,9 @@ def main(
     dense_steps: Annotated[int, typer.Option(help="Steps of the dense stage on windows.")] = 4000,
     decoder_steps: Annotated[int, typer.Option(help="Steps of the decoder's own stage.")] = 500,
     set_steps: Annotated[int, typer.Option(help="Steps of the stage on whole frames.")] = 1000,
+    frame_rate: Annotated[
+        float, typer.Option(help="Peak learning rate on whole frames; lower to go on from a model.")
+    ] = 8e-4,
     check_every: Annotated[int, typer.Option(help="Steps between snapshots.")] = 500,
     start: Annotated[Path | None, typer.Option(help="A checkpoint to go on from.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of frames, weights and windows.")] = 0,
@@ -296,7 +298,9 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     load_frames(work, TRAINING_NAMESPACE, seed, images)
     load_frames(work, VALIDATION_NAMESPACE, seed, HELD_OUT)
-    recipe = {name: stage for name, stage in stages(dense_steps, decoder_steps, set_steps).items() if stage.steps}
+    recipe = {
+        name: stage for name, stage in stages(dense_steps, decoder_steps, set_steps, frame_rate).items() if stage.steps
+    }
     job = Job(work, out, images, recipe, check_every, start, seed, workers, lures)
     torch.multiprocessing.spawn(run_worker, (job,), nprocs=workers)  # type: ignore[attr-defined,no-untyped-call]
 

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
 from app.config import Settings
-from app.detector.base import Detector, Runtime
+from app.detector.base import Detector, Prepared, Runtime, View
 from app.domain.detections import Box, Detection, DetectorIdentity
 from app.domain.relocation import Mode
 from app.domain.reviewing import Verdict
@@ -80,15 +81,30 @@ class ColourDetector:
         """See :class:`app.detector.base.Detector`."""
         return ("football", "goal")
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[list[Detection]]:
+    @property
+    def parallel(self) -> int:
+        """See :class:`app.detector.base.Detector`."""
+        return 1
+
+    @property
+    def enough_px(self) -> int | None:
+        """See :class:`app.detector.base.Detector`."""
+        return None
+
+    def prepare(self, picture: Image.Image, width: int, height: int) -> Prepared:
+        """See :class:`app.detector.base.Detector`."""
+        corner = np.asarray(picture.crop((0, 0, 1, 1))).transpose(2, 0, 1)
+        return Prepared(width, height, (View(corner, Box(0, 0, width, height)),))
+
+    def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""
         self.before_batch()
-        self.looked_at += len(pictures)
-        return [self._look(picture) for picture in pictures]
+        self.looked_at += len(prepared)
+        return [self._look(each) for each in prepared]
 
-    def _look(self, picture: Image.Image) -> list[Detection]:
-        red, green, _ = picture.getpixel((0, 0))
-        box = Box(0.0, 0.0, picture.width / 2, float(picture.height))
+    def _look(self, prepared: Prepared) -> list[Detection]:
+        red, green, _ = (int(value) for value in prepared.views[0].pixels[:, 0, 0])
+        box = Box(0.0, 0.0, prepared.width / 2, float(prepared.height))
         found = [Detection(box, red / 255, "football"), Detection(box, green / 255, "goal")]
         return sorted((each for each in found if each.confidence >= self._floor), key=lambda each: -each.confidence)
 

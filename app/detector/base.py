@@ -1,12 +1,14 @@
 """What every detector is, whatever computes it. Importing this module loads no engine."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
-from app.domain.detections import Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,37 @@ class Runtime:
     backend: str
     device: str
     precision: str
+    version: str = ""  #: of the engine's library, and of what else changes its arithmetic
+    gate: Mapping[str, Any] | None = None  #: the figures that let this engine pass; None for the reference itself
+    refused: tuple[str, ...] = field(default=())  #: engines that were tried before it, each with the reason against it
+
+    @property
+    def fingerprint(self) -> str:
+        """The engine as one line of text, stored with every score."""
+        return " ".join(part for part in (self.backend, self.version, self.device, self.precision) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at an image: ``pixels`` ``(3, height, width)``, RGB bytes, of the size that the model takes.
+
+    ``region`` is what they show, ``xyxy`` in pixels of the upright image. Where the model wants padding it reaches
+    past the image. ``mirrored``: left and right are swapped.
+    """
+
+    pixels: NDArray[np.uint8]
+    region: Box
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image as a detector takes it, made by a decoding thread so that the model has only to compute."""
+
+    width: int  #: of the upright image, in pixels
+    height: int
+    views: tuple[View, ...]
+    source: Image | None = None  #: kept only where a second, closer look may be wanted
 
 
 class Detector(Protocol):
@@ -33,11 +66,33 @@ class Detector(Protocol):
     def class_names(self) -> tuple[str, ...]:
         """Every class that it knows."""
 
-    def detect(self, pictures: Sequence[Image]) -> list[list[Detection]]:
-        """Detections above the floor for each upright RGB picture, strongest first.
+    @property
+    def parallel(self) -> int:
+        """How many threads may call :meth:`detect` at once, and should, to keep the engine busy."""
 
-        Boxes are ``xyxy`` in pixels of the picture, clipped to it.
+    @property
+    def enough_px(self) -> int | None:
+        """A picture whose shorter side has this many pixels may stand for a larger one; None: always the whole one.
+
+        So a decoder that reduces on the way (JPEG's DCT scaling) saves time and changes no detection.
+        """
+
+    def prepare(self, picture: Image, width: int, height: int) -> Prepared:
+        """The input for one upright RGB picture of an image of ``width`` x ``height`` pixels. Safe in any thread.
+
+        The picture itself may be smaller, down to :attr:`enough_px`.
+        """
+
+    def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
+        """Detections above the floor for each, strongest first. Safe in :attr:`parallel` threads.
+
+        Boxes are ``xyxy`` in pixels of the upright image, clipped to it.
 
         Raises:
             DetectorError: not even a single picture fits into memory, or the engine failed.
         """
+
+
+def detect_pictures(detector: Detector, pictures: Sequence[Image]) -> list[list[Detection]]:
+    """Detections in upright RGB pictures, see :meth:`Detector.detect`."""
+    return detector.detect([detector.prepare(picture, picture.width, picture.height) for picture in pictures])

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, pipeline
 
+from app.detector.base import detect_pictures
 from app.detector.dfine import TorchDFine
 
 ORIGINAL_BATCH = 4
@@ -19,7 +20,7 @@ ORIGINAL_BATCH = 4
 def measure_limit(detector: TorchDFine, paths: Sequence[Path], batch: int) -> float:
     """The model alone, on tensors that are ready: what no pipeline around it can exceed."""
     pictures = [Image.open(path).convert("RGB") for path in paths[:batch]]
-    pixels = detector.prepare(pictures)
+    pixels = detector.stack(pictures)
     rounds = max(2, len(paths) // batch)
     detector.forward(pixels)
     began = perf_counter()
@@ -43,7 +44,7 @@ def measure_original(detector: TorchDFine, paths: Sequence[Path]) -> float:
     """The loop of the original work: one process, batches of four, reading and decoding between them."""
     began = perf_counter()
     for start in range(0, len(paths), ORIGINAL_BATCH):
-        detector.detect([Image.open(path).convert("RGB") for path in paths[start : start + ORIGINAL_BATCH]])
+        detect_pictures(detector, [Image.open(path).convert("RGB") for path in paths[start : start + ORIGINAL_BATCH]])
     return len(paths) / (perf_counter() - began)
 
 

@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, DFineForObjectDetection
 from transformers.utils import logging as transformers_logging
 
 from app.config import DetectorSettings
-from app.detector.base import Runtime
+from app.detector.base import Prepared, Runtime
 from app.detector.checkpoints import Checkpoint, check_target_classes, find_checkpoint
 from app.domain.detections import Box, Detection, DetectorIdentity
 from app.errors import CheckpointError, DetectorError
@@ -58,14 +58,28 @@ class TorchDFine:
         """See :class:`app.detector.base.Detector`."""
         return tuple(self._labels[index] for index in sorted(self._labels))
 
-    def detect(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+    @property
+    def parallel(self) -> int:
+        """See :class:`app.detector.base.Detector`. One: torch spreads a single batch over all cores."""
+        return 1
+
+    @property
+    def enough_px(self) -> int | None:
+        """See :class:`app.detector.base.Detector`."""
+        return None
+
+    def prepare(self, picture: Image, width: int, height: int) -> Prepared:
+        """See :class:`app.detector.base.Detector`. The processor does its work in :meth:`detect`."""
+        return Prepared(width, height, (), source=picture)
+
+    def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`. Out of memory halves the batch and goes on."""
-        if not pictures:
+        if not prepared:
             return []
         try:
-            return self._detect_at_once(pictures)
+            return self._detect_at_once(prepared)
         except torch.OutOfMemoryError as error:
-            if len(pictures) == 1:
+            if len(prepared) == 1:
                 msg = f"out of memory on {self._device} with a single image: take a smaller model or another device"
                 raise DetectorError(msg) from error
         except RuntimeError as error:
@@ -73,30 +87,31 @@ class TorchDFine:
             raise DetectorError(msg) from error
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        half = len(pictures) // 2
-        return self.detect(pictures[:half]) + self.detect(pictures[half:])
+        half = len(prepared) // 2
+        return self.detect(prepared[:half]) + self.detect(prepared[half:])
 
-    def prepare(self, pictures: Sequence[Image]) -> torch.Tensor:
+    def stack(self, pictures: Sequence[Image]) -> torch.Tensor:
         """Pictures as the model takes them: ``(batch, 3, side, side)`` on its device."""
         inputs = self._processor(images=list(pictures), return_tensors="pt")
         pixels: torch.Tensor = inputs["pixel_values"].to(self._device, memory_format=torch.channels_last)
         return pixels
 
     def forward(self, pixels: torch.Tensor) -> Any:
-        """The model's raw outputs for prepared pictures."""
+        """The model's raw outputs for stacked pictures."""
         with torch.inference_mode():
             return self._model(pixel_values=pixels)
 
-    def _detect_at_once(self, pictures: Sequence[Image]) -> list[list[Detection]]:
-        outputs = self.forward(self.prepare(pictures))
-        sizes = torch.tensor([(picture.height, picture.width) for picture in pictures], device=self._device)
+    def _detect_at_once(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
+        pictures = [each.source for each in prepared if each.source is not None]
+        outputs = self.forward(self.stack(pictures))
+        sizes = torch.tensor([(each.height, each.width) for each in prepared], device=self._device)
         found = self._processor.post_process_object_detection(outputs, threshold=self._floor, target_sizes=sizes)
-        return [self._detections(result, picture) for result, picture in zip(found, pictures, strict=True)]
+        return [self._detections(result, each) for result, each in zip(found, prepared, strict=True)]
 
-    def _detections(self, result: dict[str, Any], picture: Image) -> list[Detection]:
+    def _detections(self, result: dict[str, Any], prepared: Prepared) -> list[Detection]:
         detections = [
             Detection(
-                Box(*(float(value) for value in box)).clipped(picture.width, picture.height),
+                Box(*(float(value) for value in box)).clipped(prepared.width, prepared.height),
                 min(float(score), 1.0),
                 self._labels[int(label)],
             )

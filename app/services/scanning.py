@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from app.config import Settings
-from app.detector.base import Detector
+from app.detector.base import Detector, detect_pictures
 from app.domain.detections import Detection
 from app.domain.scoring import image_score
 from app.errors import ImageUnreadableError, TouchlineError
@@ -135,7 +135,8 @@ def _score_dataset(
     with ThreadPoolExecutor(cpu_count(), thread_name_prefix="decode") as pool:
         for batch in _Ahead(pool, pending, dataset, settings).batches():
             readable = [looked for looked in batch if looked.decoded is not None and not _unchanged(looked)]
-            found = detector.detect([looked.decoded.pixels for looked in readable if looked.decoded is not None])
+            pictures = [looked.decoded.pixels for looked in readable if looked.decoded is not None]
+            found = detect_pictures(detector, pictures)
             recorder.commit(batch, dict(zip((looked.image.id for looked in readable), found, strict=True)))
             if stopping():
                 return False

@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -109,6 +110,7 @@ class ImageRow(Base):
     sha256: Mapped[str | None]
     width: Mapped[int | None]  #: upright
     height: Mapped[int | None]
+    phash: Mapped[int | None] = mapped_column(BigInteger)  #: perceptual hash, 64 bits as a signed number
     unreadable: Mapped[str | None]  #: the reason
     inspected_at: Mapped[datetime | None]
     registered_at: Mapped[datetime]
@@ -173,6 +175,23 @@ class DetectorRow(Base):
     created_at: Mapped[datetime]
 
 
+class EngineRow(Base):
+    """What computed scores: backend, device, precision and versions, with the figures of its faith gate.
+
+    No part of a detector's identity: only engines that the gate passes may write a score.
+    """
+
+    __tablename__ = "engines"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    backend: Mapped[str]
+    device: Mapped[str]
+    precision: Mapped[str]
+    gate: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: None for the reference itself
+    created_at: Mapped[datetime]
+
+
 class WorkerRow(Base):
     """A background process and its last sign of life."""
 
@@ -205,6 +224,11 @@ class ScanRow(Base):
     detector_id: Mapped[int | None] = mapped_column(ForeignKey("detectors.id"))
     detector: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: as the contract shows it
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    paused: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  #: a person holds it; its status stays what it is
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")  #: higher is claimed first
+    telemetry: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: speed over time, shares, memory, refused engines
     error: Mapped[str | None]
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -236,6 +260,7 @@ class ScoreRow(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
     given: Mapped[str]  #: as in ``images``: the queue and the histogram read this table's index alone
     scan_id: Mapped[int] = mapped_column(ForeignKey("scans.id"), index=True)
+    engine_id: Mapped[int | None] = mapped_column(ForeignKey("engines.id"))  #: None: scored before engines were noted
     sha256: Mapped[str]  #: of the bytes that were scored
     score: Mapped[float]
     scored_at: Mapped[datetime]

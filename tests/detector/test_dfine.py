@@ -1,5 +1,6 @@
 """A real, tiny D-FINE through the reference engine, from a checkpoint folder to stored scores."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from app.config import Settings
+from app.detector.base import Prepared, detect_pictures
 from app.detector.checkpoints import find_checkpoint
 from app.detector.dfine import TorchDFine, load_detector
 from app.domain.detections import Detection
@@ -63,7 +65,7 @@ def test_the_detector_says_who_it_is(detector: TorchDFine, tiny_dfine: Path) -> 
 
 def test_boxes_lie_in_their_picture_strongest_first(detector: TorchDFine) -> None:
     """In pixels of each picture, clipped to it, with a confidence above the floor and a class of the model."""
-    found = detector.detect(pictures())
+    found = detect_pictures(detector, pictures())
     assert len(found) == 3
     for image, detections in zip(pictures(), found, strict=True):
         assert detections
@@ -81,8 +83,8 @@ def test_no_pictures_are_no_work(detector: TorchDFine) -> None:
 
 def test_the_batch_does_not_change_a_score(detector: TorchDFine) -> None:
     """Alone or together an image scores the same, so a halved batch and a resumed scan agree."""
-    together = detector.detect(pictures())
-    alone = [detector.detect([picture])[0] for picture in pictures()]
+    together = detect_pictures(detector, pictures())
+    alone = [detect_pictures(detector, [picture])[0] for picture in pictures()]
     for one, other in zip(together, alone, strict=True):
         for target in (("person",), ("sports ball",)):
             assert image_score(one, target) == pytest.approx(image_score(other, target), abs=1e-5)
@@ -90,13 +92,13 @@ def test_the_batch_does_not_change_a_score(detector: TorchDFine) -> None:
 
 def test_the_same_picture_gives_the_same_answer(detector: TorchDFine) -> None:
     """Twice, to the last digit."""
-    assert flat(detector.detect(pictures())) == flat(detector.detect(pictures()))
+    assert flat(detect_pictures(detector, pictures())) == flat(detect_pictures(detector, pictures()))
 
 
 def test_the_floor_keeps_weak_boxes_out(detector: TorchDFine, tiny_dfine: Path, settings: Settings) -> None:
     """With a higher floor there are fewer boxes, and it is another identity."""
     strict = load_detector(settings_of(settings, tiny_dfine, floor=1.0).detector)
-    assert strict.detect(pictures()) == [[], [], []]
+    assert detect_pictures(strict, pictures()) == [[], [], []]
     assert strict.identity.key != detector.identity.key
 
 
@@ -120,11 +122,11 @@ class OutOfMemoryAt(TorchDFine):
 
     holds = 1
 
-    def _detect_at_once(self, pictures: list[Image.Image]) -> list[list[Detection]]:
-        if len(pictures) > self.holds:
+    def _detect_at_once(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
+        if len(prepared) > self.holds:
             msg = "CUDA out of memory"
             raise torch.OutOfMemoryError(msg)
-        return super()._detect_at_once(pictures)
+        return super()._detect_at_once(prepared)
 
 
 @pytest.fixture
@@ -135,15 +137,15 @@ def cramped(tiny_dfine: Path, settings: Settings) -> OutOfMemoryAt:
 
 def test_out_of_memory_halves_the_batch_and_goes_on(cramped: OutOfMemoryAt, detector: TorchDFine) -> None:
     """The answers are in their order, as if nothing had happened."""
-    expected = [detector.detect([picture])[0] for picture in pictures()]
-    assert flat(cramped.detect(pictures())) == flat(expected)
+    expected = [detect_pictures(detector, [picture])[0] for picture in pictures()]
+    assert flat(detect_pictures(cramped, pictures())) == flat(expected)
 
 
 def test_out_of_memory_with_a_single_picture_says_so(cramped: OutOfMemoryAt) -> None:
     """There is nothing left to halve."""
     cramped.holds = 0
     with pytest.raises(DetectorError, match="out of memory on cpu with a single image"):
-        cramped.detect(pictures())
+        detect_pictures(cramped, pictures())
 
 
 def test_a_scan_with_a_real_d_fine(workshop: Workshop, detector: TorchDFine, tiny_dfine: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_scan_with_a_real_d_fine(workshop: Workshop, detector: TorchDFine, tin
     assert (first.status, first.scored, second.scored, second.reused) == ("done", 6, 0, 6)
     assert first.detector is not None
     assert first.detector.weights_sha256 == detector.identity.weights_sha256
-    expected = image_score(detector.detect(pictures())[0], ("sports ball",))
+    expected = image_score(detect_pictures(detector, pictures())[0], ("sports ball",))
     item = workshop.items(1)["football/0.png"]
     assert item.record.score == pytest.approx(expected, abs=1e-5)
-    assert len(item.boxes) == len(detector.detect(pictures())[0])
+    assert len(item.boxes) == len(detect_pictures(detector, pictures())[0])

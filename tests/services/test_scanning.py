@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from app.config import Settings
-from app.detector.base import Detector
+from app.detector.base import Detector, Prepared
 from app.domain.detections import Detection
 from app.errors import CheckpointError, ConflictError, DetectorError, NotFoundError
 from app.services.scanning import claim_scan, run_scan
@@ -40,13 +39,13 @@ class FailingDetector(ColourDetector):
         super().__init__()
         self._left = batches
 
-    def detect(self, pictures: Sequence[Image.Image]) -> list[list[Detection]]:
+    def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """Fail after some batches."""
         if self._left == 0:
             msg = "out of memory on cuda with a single image"
             raise DetectorError(msg)
         self._left -= 1
-        return super().detect(pictures)
+        return super().detect(prepared)
 
 
 def scores(workshop: Workshop) -> dict[str, float | None]:
