@@ -44,6 +44,10 @@ class ScanCancelledError(Exception):
     """A person cancelled the scan."""
 
 
+class ScanPausedError(Exception):
+    """A person holds the scan; what is left waits until they let it go on."""
+
+
 class ScanLostError(Exception):
     """Another worker took the scan over, because this one was silent for too long."""
 
@@ -60,14 +64,14 @@ class Looked:
 def claim_scan(
     database: Database, settings: Settings, clock: Clock, worker_id: int, scan_id: int | None = None
 ) -> Scan | None:
-    """Take the oldest scan that is queued, or whose worker is gone; None if there is nothing to do.
+    """Take the scan that comes first, by priority, then age: one that is queued, or whose worker is gone.
 
-    With ``scan_id`` only that one.
+    None if there is nothing to do; nobody takes a paused scan. With ``scan_id`` only that one.
     """
     alive = liveness(settings.worker, clock)
     with database.write() as session:
         for scan in stored.list_open_scans(session):
-            if scan_id not in (None, scan.id):
+            if scan_id not in (None, scan.id) or scan.paused:
                 continue
             if scan.status == "running" and is_alive(session, scan.worker_id, alive):
                 continue
@@ -97,6 +101,8 @@ def run_scan(
         finished = _score_dataset(database, settings, clock, scan, dataset, detector, stopping)
     except ScanCancelledError:
         return _finish(database, clock, scan, "cancelled", None)
+    except ScanPausedError:
+        finished = False
     except ScanLostError:
         log.warning("scan taken over by another worker", scan=scan.id)
         return "running"
@@ -269,6 +275,7 @@ class _Recorder:
 
         Raises:
             ScanCancelledError: a person cancelled; the batch is stored all the same.
+            ScanPausedError: a person paused; likewise.
             ScanLostError: the scan is another worker's now; nothing is stored.
         """
         self._count(batch, found)
@@ -290,6 +297,8 @@ class _Recorder:
             )
         if current.cancel_requested:
             raise ScanCancelledError
+        if current.paused:
+            raise ScanPausedError
 
     def _count(self, batch: Sequence[Looked], found: dict[int, list[Detection]]) -> None:
         unreadable = sum(looked.decoded is None for looked in batch)

@@ -33,6 +33,9 @@ class Scan:
     detector_id: int | None
     detector: dict[str, Any] | None
     cancel_requested: bool
+    paused: bool
+    priority: int
+    telemetry: dict[str, Any] | None
     error: str | None
     queued_at: datetime
     started_at: datetime | None
@@ -59,6 +62,9 @@ def _scan(row: ScanRow, name: str) -> Scan:
         detector_id=row.detector_id,
         detector=row.detector,
         cancel_requested=row.cancel_requested,
+        paused=row.paused,
+        priority=row.priority,
+        telemetry=row.telemetry,
         error=row.error,
         queued_at=row.queued_at,
         started_at=row.started_at,
@@ -108,12 +114,12 @@ def insert_scan(session: Session, dataset_id: int, now: datetime) -> int | None:
 
 
 def list_open_scans(session: Session) -> list[Scan]:
-    """Queued and running scans, oldest first."""
+    """Queued and running scans in the order of claiming: highest priority, then oldest."""
     rows = session.execute(
         select(ScanRow, DatasetRow.name)
         .join(DatasetRow, DatasetRow.id == ScanRow.dataset_id)
         .where(ScanRow.status.in_(OPEN))
-        .order_by(ScanRow.id)
+        .order_by(ScanRow.priority.desc(), ScanRow.id)
     )
     return [_scan(row, name) for row, name in rows]
 
