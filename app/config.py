@@ -23,19 +23,24 @@ from app.errors import ConfigError
 ENV_PREFIX = "TOUCHLINE_"
 NOT_SETTINGS = frozenset({"PASSWORD", "TEST_BROWSER", "CRASH_POINT", "LONG"})  # read elsewhere, on purpose
 BUILTIN_MODEL = "builtin:football"
+WEIGHT_FILES = (".pth", ".pt")  #: of original checkpoints, which are converted when they are first used
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _existing_folder(value: object) -> Path:
-    folder = Path(str(value))
+def _expanded(value: object) -> Path:
+    path = Path(str(value))
     try:
-        folder = folder.expanduser()
+        return path.expanduser()
     except RuntimeError as error:
-        msg = f"{folder}: {error}"
+        msg = f"{path}: {error}"
         raise ValueError(msg) from error
+
+
+def _existing_folder(value: object) -> Path:
+    folder = _expanded(value)
     if not folder.is_dir():
         msg = f"the folder {folder} is missing: create it, or name another"
         raise ValueError(msg)
@@ -78,19 +83,29 @@ class DatasetSettings(_Section):
     )
 
 
-def _hub_id_or_existing_folder(value: str) -> str:
+def _hub_id_or_existing_path(value: str) -> str:
+    if value.endswith(WEIGHT_FILES):
+        return str(_existing_weights(value))
     looks_like_path = value.startswith(("/", "./", "../", "~"))
     return str(_existing_folder(value)) if looks_like_path else value
+
+
+def _existing_weights(value: str) -> Path:
+    file = _expanded(value)
+    if not file.is_file():
+        msg = f"the file {file} is missing: name another"
+        raise ValueError(msg)
+    return file.resolve()
 
 
 class DetectorSettings(_Section):
     """The detector."""
 
-    model: Annotated[str, AfterValidator(_hub_id_or_existing_folder)] = Field(
+    model: Annotated[str, AfterValidator(_hub_id_or_existing_path)] = Field(
         BUILTIN_MODEL,
         min_length=1,
-        description="A hub id such as ustc-community/dfine-small-obj2coco, a folder in the same format, "
-        "or builtin:football (drawn images only).",
+        description="A hub id such as ustc-community/dfine-small-obj2coco, a folder in the same format, an original "
+        "checkpoint (.pth or .pt; docs/models.md), or builtin:football (drawn images only).",
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
     target_classes: tuple[str, ...] = Field(

@@ -22,6 +22,14 @@ def test_defaults_stand_where_nothing_is_said(config: Path) -> None:
     assert load_settings(config).review.lease_s == 120
 
 
+def test_a_model_may_be_a_file(config: Path) -> None:
+    """Weights as their authors publish them; the setting keeps the whole path."""
+    weights = config.with_name("model.pt")
+    weights.write_bytes(b"")
+    config.write_text(f"detector: {{model: {weights}}}\n")
+    assert load_settings(config).detector.model == str(weights)
+
+
 def test_the_environment_wins_over_the_file_and_options_over_both(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +55,7 @@ def test_the_environment_wins_over_the_file_and_options_over_both(
         ("detector: {target_classes: []}\n", r"detector\.target_classes: "),
         ("detector: {device: tpu}\n", r"detector\.device: .*'auto', 'cpu' or 'cuda'"),
         ("detector: {model: ./nothing}\n", r"detector\.model: the folder nothing is missing: create it"),
+        ("detector: {model: dfine_s.pth}\n", r"detector\.model: the file dfine_s\.pth is missing"),
         ("datasets: {allowed_roots: [/no/such/folder]}\n", r"datasets\.allowed_roots\.0: the folder /no/such/folder"),
         ("datasets: {allowed_roots: ['~nobody-of-this-name']}\n", r"datasets\.allowed_roots\.0: "),
         ("- a\n- b\n", "expected keys and values, found list"),
