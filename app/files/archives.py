@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
@@ -22,8 +23,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  #: the earliest time a ZIP entry can have; fixed,
 class Sink(Protocol):
     """Takes the images and tables of an export."""
 
-    def add_image(self, root: Path, source: str, path: str, sha256: str) -> None:
-        """Add the bytes of ``root/source`` as ``path``.
+    def add_image(self, root: Path, source: str, path: str, sha256: str) -> str:
+        """Add the bytes of ``root/source`` as ``path``, or as near to that name as the sink can; the name they got.
 
         Raises:
             MoveError: the source has other bytes than ``sha256`` says, or is gone.
@@ -39,7 +40,7 @@ class FolderSink:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add_image(self, root: Path, source: str, path: str, sha256: str) -> None:
+    def add_image(self, root: Path, source: str, path: str, sha256: str) -> str:
         """See :class:`Sink`."""
         target = self._folder / path
         make_folder(target.parent)
@@ -50,6 +51,7 @@ class FolderSink:
                 target.unlink()
                 raise
             os.fsync(file.fileno())
+        return path
 
     def add_table(self, path: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """See :class:`Sink`."""
@@ -65,13 +67,21 @@ class ZipSink:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
-    def add_image(self, root: Path, source: str, path: str, sha256: str) -> None:
-        """See :class:`Sink`."""
+    def add_image(self, root: Path, source: str, path: str, sha256: str) -> str:
+        """See :class:`Sink`. A backslash in the name becomes ``%5C``: unpackers would take it for a separator."""
+        name = self._free_name(path.replace("\\", "%5C"))
         # Checked before it is added: an archive cannot take an entry back.
         with Path(os.devnull).open("wb") as nowhere:
             _copy_verified(root, source, nowhere, sha256)
-        with self._archive.open(_entry(path), "w", force_zip64=True) as file:
+        with self._archive.open(_entry(name), "w", force_zip64=True) as file:
             _copy_verified(root, source, file, sha256)
+        return name
+
+    def _free_name(self, path: str) -> str:
+        """``path``, numbered before its extension where a file that really has this name is there already."""
+        stem, extension = os.path.splitext(path)  # noqa: PTH122 - a name of the archive, not a path of this machine
+        names = chain([path], (f"{stem}__{number}{extension}" for number in count(2)))
+        return next(name for name in names if name not in self._archive.NameToInfo)
 
     def add_table(self, path: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """See :class:`Sink`."""

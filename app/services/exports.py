@@ -222,11 +222,11 @@ def _write_images(session: Session, release: Release, sink: Sink) -> None:
             left_out.append((candidate.path, planned.reason))
             continue
         try:
-            sink.add_image(root, candidate.path, planned.destination, candidate.sha256 or "")
+            path = sink.add_image(root, candidate.path, planned.destination, candidate.sha256 or "")
         except MoveError as error:
             left_out.append((candidate.path, error.code))
             continue
-        row = release.manifest_row(session, planned)
+        row = release.manifest_row(session, planned) | {"path": path}
         manifest.append([row[column] for column in MANIFEST_COLUMNS])
     sink.add_table(MANIFEST, MANIFEST_COLUMNS, sorted(manifest, key=str))
     sink.add_table(LEFT_OUT, LEFT_OUT_COLUMNS, sorted(left_out))

@@ -256,17 +256,19 @@ def _check_repeat(before: Sequence[Review], entries: Sequence[BatchEntry], verdi
         raise ConflictError(msg)
 
 
-def undo_batch(database: Database, clock: Clock, batch_id: str, reviewer: str) -> int:
+def undo_batch(database: Database, clock: Clock, batch_id: str, reviewer: str, dataset_id: int | None = None) -> int:
     """Take back every verdict of a batch that still counts; how many there were.
 
     Raises:
         NotFoundError: no such batch.
+        InvalidInputError: it is not of ``dataset_id``.
     """
     with database.write() as session:
         reviews = stored.reviews_of_batch(session, batch_id)
         if not reviews:
             msg = f"no batch {batch_id}"
             raise NotFoundError(msg)
+        _check_dataset(session, [review.image_id for review in reviews], dataset_id)
         undone = 0
         for review in reviews:
             history = stored.reviews_of_image(session, review.image_id)

@@ -66,6 +66,15 @@ def test_the_same_content_is_the_same_archive(tmp_path: Path, root: Path) -> Non
         assert {entry.date_time for entry in archive.infolist()} == {EPOCH}
 
 
+def test_no_name_in_an_archive_holds_a_backslash(tmp_path: Path, root: Path) -> None:
+    """It is a letter of a name here and a separator elsewhere; what was named like its replacement keeps a place."""
+    sha256 = hash_file(root / "a.png")
+    with new_zip_sink(tmp_path / "out.zip") as sink:
+        added = [sink.add_image(root, "a.png", name, sha256) for name in ("x/a%5Cb.png", "x/a\\b.png", "x/..\\c.png")]
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.namelist() == added == ["x/a%5Cb.png", "x/a%5Cb__2.png", "x/..%5Cc.png"]
+
+
 @pytest.mark.parametrize("sink", SINKS)
 def test_a_failure_half_way_leaves_nothing(
     tmp_path: Path, root: Path, sink: Callable[[Path], AbstractContextManager[Sink]]

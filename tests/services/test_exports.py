@@ -99,6 +99,17 @@ def test_a_queued_export_becomes_an_archive(called: Workshop) -> None:
         assert "football/hot.png" in archive.namelist()
 
 
+def test_the_manifest_names_the_entries_of_its_archive(workshop: Workshop) -> None:
+    """Also where a name could not be taken over letter by letter."""
+    workshop.ready({"football/a\\b.png": 250, "background/c.png": 0})
+    workshop.call_paths(1, {"football/a\\b.png": "positive", "background/c.png": "negative"})
+    export(workshop, "imagefolder", workshop.folder / "out.zip")
+    with zipfile.ZipFile(workshop.folder / "out.zip") as archive:
+        manifest = {row["path"]: row["source_path"] for row in rows(archive.read("manifest.csv").decode())}
+        assert set(archive.namelist()) == {*manifest, "manifest.csv", "left-out.csv"}
+    assert manifest == {"football/a%5Cb.png": "football/a\\b.png", "background/c.png": "background/c.png"}
+
+
 def test_an_export_whose_worker_died_is_taken_up_again(called: Workshop) -> None:
     """Once it is silent for too long."""
     request_export(called.database, called.settings, called.clock, 1, "csv")

@@ -320,6 +320,28 @@ def test_a_scan_is_asked_for_in_proper_json(signed: Browser, body: str, headers:
         assert all(error["loc"] and error["msg"] for error in response.json()["errors"])
 
 
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("POST", "/api/datasets"),
+        ("POST", "/api/datasets/1/threshold"),
+        ("POST", "/api/datasets/1/sign-off"),
+        ("POST", "/api/images/1/reviews"),
+        ("POST", "/api/reviews/1/undo"),
+        ("POST", "/api/relocations"),
+        ("POST", "/api/exports"),
+        ("POST", "/scan"),
+    ],
+)
+@pytest.mark.parametrize("nest", ["[", '{"a":'])
+def test_deep_nesting_is_a_problem(signed: Browser, method: str, url: str, nest: str) -> None:
+    """JSON that no parser's stack can hold is refused as any other wrong body is."""
+    body = (nest * 100_000).encode()
+    response = signed.request(method, url, content=body, headers=JSON)
+    assert response.status_code in (400, 422)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("body", [b'{"dataset": "\xff"}', b"\xff\xfe", b'{"dataset": "\xed\xa0\x80"}'])
 def test_a_scan_is_asked_for_in_utf8(signed: Browser, body: bytes) -> None:
     """As the contract says of all JSON."""
@@ -474,6 +496,17 @@ def test_an_undo_takes_back_verdicts_of_its_dataset_alone(workshop: Workshop, ot
     response = other.post("/review/undo", data={"dataset": "1", "review_id": str(given.review.id)})
     assert_problem(response, 422, "image")
     assert verdicts(workshop, "football/z.png", 2) == ["negative"]
+
+
+def test_a_batch_is_taken_back_by_its_dataset_alone(workshop: Workshop, other: Browser) -> None:
+    """The grid that comes back would be another's."""
+    form = batch([entry(workshop, "football/z.png", 2)], dataset="2")
+    assert other.post("/grid", data=form).status_code == 303
+    undo = {"dataset": "1", "batch_id": form["batch_id"]}
+    assert_problem(other.post("/grid/undo", data=undo), 422, "image")
+    assert verdicts(workshop, "football/z.png", 2) == ["negative"]
+    assert other.post("/grid/undo", data=undo | {"dataset": "2"}).status_code == 303
+    assert verdicts(workshop, "football/z.png", 2) == ["negative", None]
 
 
 def test_an_image_that_is_not_there_fails_a_batch(workshop: Workshop, signed: Browser) -> None:

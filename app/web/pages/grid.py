@@ -59,7 +59,7 @@ def undo(request: Request, parts: GivenParts, reviewer: GivenReviewer, form: Giv
     """Take a whole batch back."""
     with parts.database.read() as session:
         dataset = get_dataset(session, form.text("dataset"))
-    undone = undo_batch(parts.database, parts.clock, form.text("batch_id"), reviewer)
+    undone = undo_batch(parts.database, parts.clock, form.text("batch_id"), reviewer, dataset.id)
     return _after(request, parts, dataset, f"Taken back for {undone} images")
 
 
