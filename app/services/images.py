@@ -1,12 +1,8 @@
 """Images as the API and the pages show them, and the list with its filters and cursors."""
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from pathlib import PurePosixPath
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -14,8 +10,8 @@ from uuid import uuid4
 from app.domain.flagging import Flag, FlagReason, find_flags
 from app.domain.images import Side
 from app.domain.reviewing import Verdict, final_side
-from app.domain.text import is_text
 from app.errors import InvalidInputError, NotFoundError
+from app.services.cursors import decode_cursor, encode_cursor
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
@@ -161,8 +157,12 @@ def get_item(session: Session, image_id: int) -> ImageItem:
 
 def media_url(record: ImageRecord, kind: str) -> str:
     """Where the browser gets a picture; with the hash in it, so that it may be kept for ever."""
-    version = f"?v={record.sha256}" if record.sha256 else ""
-    return f"/images/{record.id}/{kind}{version}"
+    return picture_url(record.id, record.sha256, kind)
+
+
+def picture_url(image_id: int, sha256: str | None, kind: str) -> str:
+    """The same of an image that is known by id and hash alone."""
+    return f"/images/{image_id}/{kind}" + (f"?v={sha256}" if sha256 else "")
 
 
 def describe_verdict(dataset: Dataset, verdict: str | None) -> str:
@@ -269,10 +269,10 @@ def list_items(database: Database, query: ImageQuery) -> ImageList:
     """
     with database.read() as session:
         wanted = _filter(session, query)
-        after = None if query.cursor is None else _decode_cursor(query.cursor, query.order)
+        after = None if query.cursor is None else decode_cursor(query.cursor, query.order)
         found = stored.list_images(session, wanted, query.order, after, query.limit + 1)
         page = found[: query.limit]
-        following = _encode_cursor(query.order, page[-1][1], page[-1][0].id) if len(found) > len(page) else None
+        following = encode_cursor(query.order, page[-1][1], page[-1][0].id) if len(found) > len(page) else None
         return ImageList(tuple(load_items(session, [record for record, _ in page])), following)
 
 
@@ -311,30 +311,6 @@ def _side(query: ImageQuery, dataset: Dataset | None) -> Side | None:
     if query.given not in names:
         raise InvalidInputError.on("given", f"must be one of {', '.join(names)}")
     return names[query.given]
-
-
-def _encode_cursor(order: str, key: object, image_id: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([order, key, image_id]).encode()).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str, order: str) -> tuple[object, int]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        found_order, key, image_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise InvalidInputError.on("cursor", "is not one that this list has given") from error
-    if found_order != order:
-        raise InvalidInputError.on("cursor", "belongs to another order")
-    if not _is_key(order, key) or isinstance(image_id, bool) or not isinstance(image_id, int):
-        raise InvalidInputError.on("cursor", "is not one that this list has given")
-    return key, min(max(image_id, 0), 1 << 40)
-
-
-def _is_key(order: str, key: object) -> bool:
-    """Whether a database could have given the key: text of whole characters, or a number of 64 bits."""
-    if order == "path":
-        return isinstance(key, str) and is_text(key)
-    return isinstance(key, int | float) and not isinstance(key, bool) and isfinite(key) and abs(key) < 1 << 53
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,21 @@
-"""Asking for scans, looking at them, cancelling them. Running one is in :mod:`app.services.scanning`."""
+"""Asking for scans, looking at them, holding and cancelling them. :mod:`app.services.scanning` runs them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from app.config import BUILTIN_MODEL, DetectorSettings, WorkerSettings
-from app.errors import ConflictError, NotFoundError
+from app.domain.telemetry import Telemetry, read_telemetry
+from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.services.clock import Clock
-from app.services.datasets import DatasetView, get_dataset, set_threshold, view_dataset
+from app.services.datasets import get_dataset, set_threshold
 from app.services.workers import liveness
 from app.storage import scans as stored
 from app.storage.database import Database, Session
-from app.storage.datasets import Dataset
-from app.storage.scans import Scan
+from app.storage.scans import Engine, Scan
 from app.storage.workers import Liveness, is_alive
+
+MAX_PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,23 @@ class ScanView:
     finished_at: datetime | None
     error: str | None
     active: bool
+    paused: bool
+    priority: int
+    engine: Engine | None
+    telemetry: Telemetry | None
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody works on it because a person holds it; until then a running scan finishes its batch."""
+        return self.paused and self.status == "queued"
 
 
 def view_detector(detector: dict[str, Any] | None) -> DetectorView | None:
     """A detector from what its scan has stored."""
     if detector is None:
         return None
-    return DetectorView(**{**detector, "target_classes": tuple(detector["target_classes"])})
+    known = {each.name: detector[each.name] for each in fields(DetectorView)}
+    return DetectorView(**known | {"target_classes": tuple(detector["target_classes"])})
 
 
 def view_scan(session: Session, scan: Scan, alive: Liveness) -> ScanView:
@@ -86,6 +97,10 @@ def view_scan(session: Session, scan: Scan, alive: Liveness) -> ScanView:
         finished_at=scan.finished_at,
         error=scan.error,
         active=status in ("queued", "running", "stalled"),
+        paused=scan.paused,
+        priority=scan.priority,
+        engine=stored.find_engine(session, scan.id),
+        telemetry=read_telemetry(scan.telemetry),
     )
 
 
@@ -103,13 +118,15 @@ def request_scan(
     clock: Clock,
     reference: str | int,
     threshold: float | None = None,
+    priority: int | None = None,
 ) -> ScanRequest:
-    """Queue a scan of a dataset; one that is queued or running already is given instead.
+    """Queue a scan of a dataset; one that is queued or running already is given instead, with its new priority.
 
     Raises:
         NotFoundError: no such dataset.
-        InvalidInputError: the threshold is not within 0..1.
+        InvalidInputError: the threshold is not within 0..1, or the priority out of range.
     """
+    _check_priority(priority or 0)
     with database.read() as session:
         dataset = get_dataset(session, reference)
     if threshold is not None:
@@ -117,12 +134,17 @@ def request_scan(
     alive = liveness(settings, clock)
     with database.write() as session:
         open_scan = stored.find_open_scan(session, dataset.id)
-        if open_scan is not None:
-            return ScanRequest(view_scan(session, open_scan, alive), queued=False)
-        scan_id = stored.insert_scan(session, dataset.id, clock())
+        scan_id = open_scan.id if open_scan else stored.insert_scan(session, dataset.id, clock())
         if scan_id is not None:
-            return ScanRequest(view_scan(session, get_scan(session, scan_id), alive), queued=True)
-    return request_scan(database, settings, clock, dataset.id)  # another process was faster: give its scan
+            if priority is not None:
+                stored.update_scan(session, scan_id, priority=priority)
+            return ScanRequest(view_scan(session, get_scan(session, scan_id), alive), queued=open_scan is None)
+    return request_scan(database, settings, clock, dataset.id, None, priority)  # another process was faster
+
+
+def _check_priority(priority: int) -> None:
+    if abs(priority) > MAX_PRIORITY:
+        raise InvalidInputError.on("priority", f"must be between -{MAX_PRIORITY} and {MAX_PRIORITY}")
 
 
 def get_scan(session: Session, scan_id: int) -> Scan:
@@ -178,15 +200,70 @@ def cancel_scan(database: Database, settings: WorkerSettings, clock: Clock, scan
     """
     alive = liveness(settings, clock)
     with database.write() as session:
-        scan = get_scan(session, scan_id)
-        if scan.status not in stored.OPEN:
-            msg = f"scan {scan_id} has ended already ({scan.status})"
-            raise ConflictError(msg)
+        scan = _get_open(session, scan_id)
         if is_alive(session, scan.worker_id, alive):
-            stored.update_scan(session, scan_id, cancel_requested=True)
+            # No longer paused: a scan that was put back in this moment must be taken once more to end as cancelled.
+            stored.update_scan(session, scan_id, cancel_requested=True, paused=False)
         else:
             stored.update_scan(session, scan_id, status="cancelled", finished_at=clock(), cancel_requested=True)
         return view_scan(session, get_scan(session, scan_id), alive)
+
+
+def _get_open(session: Session, scan_id: int) -> Scan:
+    """A scan that has not ended."""
+    scan = get_scan(session, scan_id)
+    if scan.status not in stored.OPEN:
+        msg = f"scan {scan_id} has ended already ({scan.status})"
+        raise ConflictError(msg)
+    return scan
+
+
+def pause_scan(database: Database, settings: WorkerSettings, clock: Clock, scan_id: int) -> ScanView:
+    """Hold a scan: nobody takes it, and a worker that has it puts it back after its batch. What is scored stays.
+
+    Raises:
+        NotFoundError: no such scan.
+        ConflictError: it has ended already.
+    """
+    alive = liveness(settings, clock)
+    with database.write() as session:
+        scan = _get_open(session, scan_id)
+        if is_alive(session, scan.worker_id, alive):
+            stored.update_scan(session, scan_id, paused=True)
+        else:
+            stored.update_scan(session, scan_id, paused=True, status="queued", worker_id=None)
+        return view_scan(session, get_scan(session, scan_id), alive)
+
+
+def resume_scan(database: Database, settings: WorkerSettings, clock: Clock, scan_id: int) -> ScanView:
+    """Let a paused scan go on, where it stopped.
+
+    Raises:
+        NotFoundError: no such scan.
+        ConflictError: it has ended already.
+    """
+    return _change(database, settings, clock, scan_id, paused=False)
+
+
+def prioritise_scan(
+    database: Database, settings: WorkerSettings, clock: Clock, scan_id: int, priority: int
+) -> ScanView:
+    """Say how soon a scan is taken: the highest number first. One that runs is not interrupted.
+
+    Raises:
+        NotFoundError: no such scan.
+        ConflictError: it has ended already.
+        InvalidInputError: the number is out of range.
+    """
+    _check_priority(priority)
+    return _change(database, settings, clock, scan_id, priority=priority)
+
+
+def _change(database: Database, settings: WorkerSettings, clock: Clock, scan_id: int, **values: Any) -> ScanView:
+    with database.write() as session:
+        _get_open(session, scan_id)
+        stored.update_scan(session, scan_id, **values)
+        return view_scan(session, get_scan(session, scan_id), liveness(settings, clock))
 
 
 def model_notice(settings: DetectorSettings, *, demo: bool) -> str | None:
@@ -197,20 +274,3 @@ def model_notice(settings: DetectorSettings, *, demo: bool) -> str | None:
         f"{BUILTIN_MODEL} has seen only drawn images, so expect little of it on photographs: set detector.model to a "
         'real D-FINE such as ustc-community/dfine-small-obj2coco, and detector.target_classes to ["sports ball"].'
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ScansPage:
-    """The page of scans."""
-
-    dataset: DatasetView | None
-    scans: Sequence[ScanView]
-
-
-def view_scans_page(database: Database, settings: WorkerSettings, clock: Clock, dataset: Dataset | None) -> ScansPage:
-    """The scans of a dataset."""
-    if dataset is None:
-        return ScansPage(None, ())
-    scans = list_scan_views(database, settings, clock, dataset_id=dataset.id)
-    with database.read() as session:
-        return ScansPage(view_dataset(session, dataset), scans)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.detections import DetectorIdentity
 from app.storage.datasets import MAX_ID
-from app.storage.tables import DatasetRow, DetectionRow, DetectorRow, ImageRow, ScanRow, ScoreRow
+from app.storage.tables import DatasetRow, DetectionRow, DetectorRow, EngineRow, ImageRow, ScanRow, ScoreRow
 
 OPEN = ("queued", "running")
 
@@ -122,6 +122,41 @@ def list_open_scans(session: Session) -> list[Scan]:
         .order_by(ScanRow.priority.desc(), ScanRow.id)
     )
     return [_scan(row, name) for row, name in rows]
+
+
+def list_latest_by_detector(session: Session, dataset_id: int) -> list[Scan]:
+    """The newest scan of each detector that a dataset was scanned with, newest first."""
+    newest = (
+        select(func.max(ScanRow.id))
+        .where(ScanRow.dataset_id == dataset_id, ScanRow.detector_id.is_not(None))
+        .group_by(ScanRow.detector_id)
+    )
+    rows = session.execute(
+        select(ScanRow, DatasetRow.name)
+        .join(DatasetRow, DatasetRow.id == ScanRow.dataset_id)
+        .where(ScanRow.id.in_(newest))
+        .order_by(ScanRow.id.desc())
+    )
+    return [_scan(row, name) for row, name in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What computed scores, with the figures of its faith gate; None: it is the reference itself."""
+
+    fingerprint: str
+    backend: str
+    device: str
+    precision: str
+    gate: dict[str, Any] | None
+
+
+def find_engine(session: Session, scan_id: int) -> Engine | None:
+    """An engine that computed scores of a scan; None where it has scored nothing, or before engines were noted."""
+    row = session.scalar(
+        select(EngineRow).join(ScoreRow, ScoreRow.engine_id == EngineRow.id).where(ScoreRow.scan_id == scan_id).limit(1)
+    )
+    return None if row is None else Engine(row.fingerprint, row.backend, row.device, row.precision, row.gate)
 
 
 def update_scan(session: Session, scan_id: int, **values: Any) -> None:

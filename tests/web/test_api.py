@@ -18,7 +18,7 @@ IMAGE = {
 }  # fmt: skip
 SCAN = {
     "id", "dataset", "status", "total", "scored", "reused", "unreadable", "images_per_s", "eta_s", "detector",
-    "queued_at", "started_at", "finished_at", "error",
+    "queued_at", "started_at", "finished_at", "error", "paused", "priority", "engine", "telemetry",
 }  # fmt: skip
 
 
@@ -296,6 +296,10 @@ def test_without_a_reviewer_a_verdict_is_refused(workshop: Workshop, browser: Br
         ("POST", "/api/relocations/999/apply"),
         ("POST", "/api/relocations/999/undo"),
         ("POST", "/api/scans/999/cancel"),
+        ("POST", "/api/scans/999/pause"),
+        ("POST", "/api/scans/999/resume"),
+        ("POST", "/api/scans/999/retry"),
+        ("GET", "/api/scans/compare?a=1&b=999"),
         ("DELETE", "/api/datasets/nothing/sign-off"),
         ("GET", "/images/999/file"),
         ("GET", "/images/999/rendition/tile"),
@@ -464,7 +468,12 @@ def test_openapi_documents_every_route(browser: Browser) -> None:
         ("post", "/scan"),
         ("get", "/api/scans"),
         ("get", "/api/scans/{scan_id}"),
+        ("get", "/api/scans/compare"),
         ("post", "/api/scans/{scan_id}/cancel"),
+        ("post", "/api/scans/{scan_id}/pause"),
+        ("post", "/api/scans/{scan_id}/priority"),
+        ("post", "/api/scans/{scan_id}/resume"),
+        ("post", "/api/scans/{scan_id}/retry"),
         ("get", "/api/images"),
         ("get", "/api/images/{image_id}"),
         ("post", "/api/images/{image_id}/reviews"),

@@ -15,7 +15,6 @@ from app.services.images import FullImage, ImageItem, ImageMove
 from app.services.overview import Stats
 from app.services.relocations import RelocationView
 from app.services.reviews import GivenReview, format_time
-from app.services.scans import ScanView
 from app.services.sign_offs import SignOffView
 from app.storage.relocations import Move
 from app.storage.reviews import Review
@@ -83,75 +82,6 @@ class DatasetIn(In):
     positive: str = Field("football", min_length=1, max_length=200)
     negative: str = Field("background", min_length=1, max_length=200)
     question: str = Field("", max_length=500)
-
-
-class ScanIn(In):
-    """A scan to queue."""
-
-    dataset: Reference
-    threshold: float | None = Field(None, ge=0, le=1)
-
-
-class DetectorOut(Out):
-    """The detector of a scan."""
-
-    model: str
-    revision: str | None
-    weights_sha256: str
-    backend: str
-    device: str
-    precision: str
-    input_size: int
-    target_classes: list[str]
-
-
-class ScanOut(Out):
-    """A scan."""
-
-    id: int
-    dataset: int
-    status: str
-    total: int
-    scored: int
-    reused: int
-    unreadable: int
-    images_per_s: float | None
-    eta_s: float | None
-    detector: DetectorOut | None
-    queued_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-
-    @classmethod
-    def of(cls, view: ScanView) -> "ScanOut":
-        """From the service's view."""
-        detector = None
-        if view.detector is not None:
-            detector = DetectorOut.model_validate(view.detector, from_attributes=True)
-        return cls(
-            id=view.id,
-            dataset=view.dataset_id,
-            status=view.status,
-            total=view.total,
-            scored=view.scored,
-            reused=view.reused,
-            unreadable=view.unreadable,
-            images_per_s=view.images_per_s,
-            eta_s=view.eta_s,
-            detector=detector,
-            queued_at=view.queued_at,
-            started_at=view.started_at,
-            finished_at=view.finished_at,
-            error=view.error,
-        )
-
-
-class ScansOut(Out):
-    """A page of scans, newest first."""
-
-    items: list[ScanOut]
-    next: str | None
 
 
 class BoxOut(Out):
