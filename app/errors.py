@@ -83,7 +83,7 @@ class DetectorError(TouchlineError):
 
 
 class CheckpointError(DetectorError):
-    """The checkpoint is missing, incomplete or not a D-FINE."""
+    """The checkpoint is missing, incomplete or no detector."""
 
 
 class UnknownClassError(DetectorError):
