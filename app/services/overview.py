@@ -14,7 +14,6 @@ from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import DatasetCounts, count_dataset, histogram
 from app.storage.reviews import count_by_reviewer, recent_times
-from app.storage.scans import list_scans
 
 BINS = 100
 
@@ -219,31 +218,3 @@ def _reviewers(session: Session, dataset: Dataset) -> tuple[ReviewerRow, ...]:
             )
         )
     return tuple(rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """A few numbers for a monitoring system."""
-
-    datasets: int
-    images: dict[str, int]
-    open_flags: dict[str, int]
-    reviewed: dict[str, int]
-    scans: dict[str, int]
-
-
-def collect_metrics(database: Database) -> Metrics:
-    """Counts over all datasets, by name."""
-    images: dict[str, int] = {}
-    open_flags: dict[str, int] = {}
-    reviewed: dict[str, int] = {}
-    views = list_dataset_views(database)
-    with database.read() as session:
-        for view in views:
-            stats = view_stats(session, get_dataset(session, view.id))
-            images[view.name], open_flags[view.name] = stats.images, stats.open_flags
-            reviewed[view.name] = stats.reviewed
-        scans: dict[str, int] = {}
-        for scan in list_scans(session, limit=500):
-            scans[scan.status] = scans.get(scan.status, 0) + 1
-    return Metrics(len(views), images, open_flags, reviewed, scans)

@@ -1,13 +1,17 @@
 """Probes and metrics for machines that watch over the server."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
-from app.services.overview import Metrics, collect_metrics
+from app.services.metrics import Metrics, collect_metrics
+from app.services.scans import ScanView
 from app.services.workers import is_worker_alive
 from app.storage.migrating import find_pending
 from app.web.context import GivenParts
@@ -47,24 +51,82 @@ def readyz(parts: GivenParts) -> Any:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(parts: GivenParts) -> Response:
-    """Counts in Prometheus' text format."""
+    """Counts, and how the scans go, in Prometheus' text format."""
+    known = (parts.database, parts.settings.worker, parts.clock)
     registry = CollectorRegistry()
-    _fill(registry, collect_metrics(parts.database))
-    alive = Gauge("touchline_worker_alive", "1 while a worker takes what is queued", registry=registry)
-    alive.set(is_worker_alive(parts.database, parts.settings.worker, parts.clock))
+    registry.register(Figures(collect_metrics(*known), is_worker_alive(*known)))
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _fill(registry: CollectorRegistry, found: Metrics) -> None:
-    Gauge("touchline_datasets", "Registered datasets", registry=registry).set(found.datasets)
-    for name, text, values in (
-        ("touchline_images", "Images of a dataset", found.images),
-        ("touchline_open_flags", "Flags without a verdict", found.open_flags),
-        ("touchline_reviewed", "Images with a verdict", found.reviewed),
-    ):
-        gauge = Gauge(name, text, ["dataset"], registry=registry)
-        for dataset, value in values.items():
-            gauge.labels(dataset).set(value)
-    scans = Gauge("touchline_scans", "Scans by status", ["status"], registry=registry)
-    for status, value in found.scans.items():
-        scans.labels(status).set(value)
+class Figures(Collector):
+    """What was just counted, as Prometheus wants it: a family of samples for each name."""
+
+    def __init__(self, found: Metrics, worker_alive: bool) -> None:
+        self._found = found
+        self._worker_alive = worker_alive
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        found = self._found
+        yield GaugeMetricFamily("touchline_worker_alive", "1 while a worker takes what is queued", self._worker_alive)
+        yield GaugeMetricFamily("touchline_datasets", "Registered datasets", found.datasets)
+        yield GaugeMetricFamily("touchline_scan_queue_length", "Scans that wait for a worker", found.waiting)
+        yield GaugeMetricFamily("touchline_scans_paused", "Scans that a person holds", found.paused)
+        yield _gauges("touchline_images", "Images of a dataset", "dataset", found.images)
+        yield _gauges("touchline_unreadable", "Images that cannot be decoded", "dataset", found.unreadable)
+        yield _gauges("touchline_open_flags", "Flags without a verdict", "dataset", found.open_flags)
+        yield _gauges("touchline_reviewed", "Images with a verdict", "dataset", found.reviewed)
+        yield _gauges("touchline_scans", "Scans by status", "status", found.scans)
+        yield from _of_scans(found.running)
+
+
+def _gauges(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+SCAN_FIGURES = {
+    "images_per_second": "Images a second of late",
+    "images": "Images that the scan goes over",
+    "images_finished": "Images dealt with so far",
+    "images_unreadable": "Images that it could not decode",
+    "rss_bytes": "Memory of its worker",
+    "device_bytes": "Memory of its device",
+    "engines_refused": "Engines that were refused as unfaithful to the reference",
+}
+
+
+def _of_scans(running: tuple[ScanView, ...]) -> Iterator[Metric]:
+    """The figures of the scan page, of each scan that runs; what a scan does not tell is left out."""
+    for name, text in SCAN_FIGURES.items():
+        family = GaugeMetricFamily(f"touchline_scan_{name}", text, labels=["dataset", "scan"])
+        for scan in running:
+            value = _figures(scan)[name]
+            if value is not None:
+                family.add_metric([scan.dataset_name, str(scan.id)], value)
+        yield family
+    yield _stages(running)
+
+
+def _figures(scan: ScanView) -> dict[str, float | None]:
+    told = scan.telemetry
+    return {
+        "images_per_second": scan.images_per_s,
+        "images": scan.total,
+        "images_finished": scan.finished,
+        "images_unreadable": scan.unreadable,
+        "rss_bytes": told.rss_bytes if told else None,
+        "device_bytes": told.device_bytes if told else None,
+        "engines_refused": len(told.refused) if told else None,
+    }
+
+
+def _stages(running: tuple[ScanView, ...]) -> Metric:
+    text = "Seconds of work by stage: decode, model, write"
+    family = CounterMetricFamily("touchline_scan_stage_seconds", text, labels=["dataset", "scan", "stage"])
+    for scan in running:
+        for stage, seconds in (scan.telemetry.shares.seconds if scan.telemetry else {}).items():
+            family.add_metric([scan.dataset_name, str(scan.id), stage], seconds)
+    return family
