@@ -59,6 +59,10 @@
     if (!main || !main.target?.id) return;
     const block = main.fragment.querySelector(`#${CSS.escape(main.target.id)}`);
     if (block) {
+      // What a person opened stays open: the server does not know of it.
+      for (const opened of main.target.querySelectorAll("details[open][id]")) {
+        block.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
+      }
       main.fragment.replaceChildren(block);
       return;
     }

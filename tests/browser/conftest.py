@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,9 @@ class Server:
         return done.stdout
 
 
-@pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """``touchline serve`` with its worker on a free port."""
-    folder = tmp_path_factory.mktemp("server")
+@contextmanager
+def serving(folder: Path, *arguments: str) -> Iterator[Server]:
+    """``touchline serve`` on a free port, with its data in ``folder``/var."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -89,23 +89,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "TOUCHLINE_DATASETS__ALLOWED_ROOTS": json.dumps([str(folder)]),
         "TOUCHLINE_REVIEW__LEASE_S": "2",  # one test's tab must not keep images from the next
     }
-    log = (folder / "serve.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    running = Server(f"http://127.0.0.1:{port}", folder, environment)
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments]
+    with (folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        running = Server(f"http://127.0.0.1:{port}", folder, environment)
 
-    def is_ready() -> bool:
-        try:
-            return bool(running.get("/readyz")["worker"])
-        except OSError:
-            return False
+        def is_ready() -> bool:
+            try:
+                return bool(running.get("/readyz")["worker"]) or "--no-worker" in arguments
+            except OSError:
+                return False
 
-    running.wait_for("the server and its worker", is_ready)
-    yield running
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-    log.close()
+        running.wait_for("the server", is_ready)
+        yield running
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """``touchline serve`` with its worker."""
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

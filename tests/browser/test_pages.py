@@ -19,6 +19,8 @@ PAGES = (
     "/images/1",
     "/stats",
     "/scans",
+    "/scans/1",
+    "/scans/compare",
     "/clean",
     "/export",
     "/settings",
