@@ -153,6 +153,19 @@ class ReviewSettings(_Section):
     tile_px: int = Field(320, ge=64, le=1024, description="Longest side of a thumbnail, in pixels.")
 
 
+class RenditionSettings(_Section):
+    """The smaller pictures that the browser shows. They are a cache: deleting them costs only time."""
+
+    during_scan: Literal["all", "tile", "off"] = Field(
+        "all",
+        description="What a scan makes from the picture that it decodes anyway: thumbnails and, of images larger than "
+        "review.screen_px, the picture for the review page; thumbnails only; or nothing. The rest is made on demand.",
+    )
+    max_gb: float = Field(
+        20.0, ge=0, description="Gigabytes of kept renditions from which on a scan makes no more of them."
+    )
+
+
 class LogSettings(_Section):
     """Logs, on stderr."""
 
@@ -186,6 +199,7 @@ class Settings(BaseSettings):
     detector: DetectorSettings = DetectorSettings()
     worker: WorkerSettings = WorkerSettings()
     review: ReviewSettings = ReviewSettings()
+    renditions: RenditionSettings = RenditionSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -5,7 +5,6 @@ import time
 
 from app.cli.common import progress_bar
 from app.config import Settings
-from app.detector.base import Detector
 from app.services.clock import utc_now
 from app.services.datasets import get_dataset
 from app.services.scanning import claim_scan, run_scan
@@ -52,6 +51,9 @@ def _follow(database: Database, settings: Settings, scan_id: int) -> ScanView:
 
 
 def _run_here(database: Database, settings: Settings, scan_id: int) -> None:
+    from app.services.detectors import DetectorLoader  # torch takes seconds: only where a scan is run
+
+    loader = DetectorLoader(database, settings)
     with announced(database, settings.worker, utc_now, serves=False) as worker_id:
         scan = claim_scan(database, settings, utc_now, worker_id, scan_id)
         if scan is None:
@@ -63,10 +65,4 @@ def _run_here(database: Database, settings: Settings, scan_id: int) -> None:
                 advance(view.finished, view.total)
                 return False
 
-            run_scan(database, settings, utc_now, scan, lambda: _load(settings), look)
-
-
-def _load(settings: Settings) -> Detector:
-    from app.detector.dfine import load_detector  # torch takes seconds: only where a scan is run
-
-    return load_detector(settings.detector)
+            run_scan(database, settings, utc_now, scan, loader.load_for(scan.dataset_id), look)

@@ -1,7 +1,8 @@
 """What every detector is, whatever computes it. Importing this module loads no engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -91,6 +92,13 @@ class Detector(Protocol):
         Raises:
             DetectorError: not even a single picture fits into memory, or the engine failed.
         """
+
+
+class Cache(Protocol):
+    """Keeps what is dear to make: exported networks, converted checkpoints, the figures of the faith gate."""
+
+    def find_or_make(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The file or folder of that name; if there is none, ``make`` writes it to the path that it is given."""
 
 
 def detect_pictures(detector: Detector, pictures: Sequence[Image]) -> list[list[Detection]]:

@@ -1,47 +1,69 @@
-"""D-FINE through transformers, on CUDA or the CPU, in float32: the reference every other engine is held to.
+"""D-FINE and models with the same kind of outputs, on any engine.
 
 D-FINE: Peng et al., 2024, arXiv 2410.13842.
 """
 
-import ctypes
-import hashlib
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-import torch
+import numpy as np
 from PIL.Image import Image
-from safetensors import SafetensorError
-from transformers import AutoImageProcessor, DFineForObjectDetection
-from transformers.utils import logging as transformers_logging
 
 from app.config import DetectorSettings
-from app.detector.base import Prepared, Runtime
-from app.detector.checkpoints import Checkpoint, check_target_classes, find_checkpoint
+from app.detector.base import Prepared, Runtime, View
+from app.detector.decoding import clip, decode_outputs
+from app.detector.engines import Engine
+from app.detector.preprocessing import Preprocessing
 from app.domain.detections import Box, Detection, DetectorIdentity
-from app.errors import CheckpointError, DetectorError
+from app.domain.merging import average_mirrored, merge_slices
+from app.domain.slicing import plan_slices
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  #: of mallopt(3)
+LARGE = 2  #: an image this many times the model's input is looked at in slices by ``selective``
 
 
-class TorchDFine:
-    """A D-FINE checkpoint run by torch."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How often and how closely an image is looked at."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: DetectorSettings) -> None:
-        self._floor = settings.floor
-        self._device = _choose_device(settings.device)
-        self._processor, self._model = _load(checkpoint)
-        self._model.to(device=self._device, memory_format=torch.channels_last).eval()
-        labels: dict[int, str] = self._model.config.id2label
-        self._labels = {int(index): name for index, name in labels.items()}
-        self._identity = DetectorIdentity(
-            model=checkpoint.model,
-            revision=checkpoint.revision,
-            weights_sha256=checkpoint.weights_sha256(),
-            preprocessing=_fingerprint(self._processor),
-            input_size=int(self._processor.size["height"]),
-            floor=settings.floor,
-        )
+    slicing: str = "off"
+    slice_px: int = 384
+    undecided: tuple[float, float] = (0.15, 0.6)
+    mirror: bool = False
+
+    @classmethod
+    def of(cls, settings: DetectorSettings) -> "Looks":
+        """As the settings have it."""
+        return cls(settings.slicing, settings.slice_px, settings.undecided, settings.mirror)
+
+    def __str__(self) -> str:
+        """For the detector's identity."""
+        text = self.slicing if self.slicing == "off" else f"{self.slicing}:{self.slice_px}"
+        if self.slicing == "selective":
+            text += f":{self.undecided[0]:g}-{self.undecided[1]:g}"
+        return text + ("+mirror" if self.mirror else "")
+
+
+class DFine:
+    """A checkpoint on an engine. Knows no file."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        preprocessing: Preprocessing,
+        labels: Sequence[str],
+        identity: DetectorIdentity,
+        targets: Sequence[str],
+        looks: Looks,
+        batch_size: int,
+    ) -> None:
+        self._engine = engine
+        self._preprocessing = preprocessing
+        self._labels = tuple(labels)
+        self._identity = identity
+        self._targets = tuple(targets)
+        self._looks = looks
+        self._batch_size = batch_size
+        self._runtime = engine.runtime
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -51,134 +73,104 @@ class TorchDFine:
     @property
     def runtime(self) -> Runtime:
         """See :class:`app.detector.base.Detector`."""
-        return Runtime(backend="torch", device=str(self._device), precision="float32")
+        return self._runtime
+
+    @property
+    def engine(self) -> Engine:
+        """What computes."""
+        return self._engine
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """See :class:`app.detector.base.Detector`."""
-        return tuple(self._labels[index] for index in sorted(self._labels))
+        return self._labels
 
     @property
     def parallel(self) -> int:
-        """See :class:`app.detector.base.Detector`. One: torch spreads a single batch over all cores."""
-        return 1
+        """See :class:`app.detector.base.Detector`."""
+        return self._engine.parallel
 
     @property
     def enough_px(self) -> int | None:
-        """See :class:`app.detector.base.Detector`."""
-        return None
+        """See :class:`app.detector.base.Detector`. Slices want every pixel."""
+        return self._preprocessing.enough_px if self._looks.slicing == "off" else None
+
+    def vetted(self, runtime: Runtime) -> "DFine":
+        """The same detector, with what the faith gate has said of its engine."""
+        self._runtime = runtime
+        return self
 
     def prepare(self, picture: Image, width: int, height: int) -> Prepared:
-        """See :class:`app.detector.base.Detector`. The processor does its work in :meth:`detect`."""
-        return Prepared(width, height, (), source=picture)
+        """See :class:`app.detector.base.Detector`."""
+        views = self._views(picture, Box(0, 0, width, height))
+        if self._looks.slicing == "always":
+            views += self._sliced(picture, width, height)
+        source = picture if self._looks.slicing == "selective" else None
+        return Prepared(width, height, tuple(views), source)
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
-        """See :class:`app.detector.base.Detector`. Out of memory halves the batch and goes on."""
-        if not prepared:
-            return []
-        try:
-            return self._detect_at_once(prepared)
-        except torch.OutOfMemoryError as error:
-            if len(prepared) == 1:
-                msg = f"out of memory on {self._device} with a single image: take a smaller model or another device"
-                raise DetectorError(msg) from error
-        except RuntimeError as error:
-            msg = f"the detector failed on {self._device}: {' '.join(str(error).split())}"
-            raise DetectorError(msg) from error
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        half = len(prepared) // 2
-        return self.detect(prepared[:half]) + self.detect(prepared[half:])
-
-    def stack(self, pictures: Sequence[Image]) -> torch.Tensor:
-        """Pictures as the model takes them: ``(batch, 3, side, side)`` on its device."""
-        inputs = self._processor(images=list(pictures), return_tensors="pt")
-        pixels: torch.Tensor = inputs["pixel_values"].to(self._device, memory_format=torch.channels_last)
-        return pixels
-
-    def forward(self, pixels: torch.Tensor) -> Any:
-        """The model's raw outputs for stacked pictures."""
-        with torch.inference_mode():
-            return self._model(pixel_values=pixels)
-
-    def _detect_at_once(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
-        pictures = [each.source for each in prepared if each.source is not None]
-        outputs = self.forward(self.stack(pictures))
-        sizes = torch.tensor([(each.height, each.width) for each in prepared], device=self._device)
-        found = self._processor.post_process_object_detection(outputs, threshold=self._floor, target_sizes=sizes)
-        return [self._detections(result, each) for result, each in zip(found, prepared, strict=True)]
-
-    def _detections(self, result: dict[str, Any], prepared: Prepared) -> list[Detection]:
-        detections = [
-            Detection(
-                Box(*(float(value) for value in box)).clipped(prepared.width, prepared.height),
-                min(float(score), 1.0),
-                self._labels[int(label)],
-            )
-            for box, score, label in zip(
-                result["boxes"].tolist(), result["scores"].tolist(), result["labels"].tolist(), strict=True
-            )
+        """See :class:`app.detector.base.Detector`."""
+        return [
+            [each for each in found if each.confidence >= self._identity.floor]
+            for found in self.detect_all(prepared, self._identity.floor)
         ]
-        whole = [detection for detection in detections if detection.box.area > 0]
-        return sorted(whole, key=lambda detection: -detection.confidence)
+
+    def detect_all(self, prepared: Sequence[Prepared], floor: float) -> list[list[Detection]]:
+        """As :meth:`detect`, down to another floor: the faith gate compares what lies below it too."""
+        found = self._look(prepared, floor)
+        if self._looks.slicing != "selective":
+            return found
+        again = [k for k, each in enumerate(prepared) if self._wants_slices(each, found[k])]
+        closer = [self._slices_of(prepared[k]) for k in again]
+        for k, parts in zip(again, self._detect_views(closer, floor), strict=True):
+            found[k] = clip(merge_slices(found[k], parts), prepared[k].width, prepared[k].height)
+        return found
+
+    def _look(self, prepared: Sequence[Prepared], floor: float) -> list[list[Detection]]:
+        looks = 2 if self._looks.mirror else 1
+        found = []
+        for each, parts in zip(prepared, self._detect_views([each.views for each in prepared], floor), strict=True):
+            merged = self._merge(parts[:looks], parts[looks:])
+            found.append(clip(merged, each.width, each.height))
+        return found
+
+    def _merge(self, whole: list[list[Detection]], slices: list[list[Detection]]) -> list[Detection]:
+        merged = average_mirrored(*whole) if len(whole) == 2 else whole[0]
+        return merge_slices(merged, slices) if slices else merged
+
+    def _detect_views(self, groups: Sequence[Sequence[View]], floor: float) -> list[list[list[Detection]]]:
+        """Detections of each view of each group; the engine's batches span groups."""
+        flat = [view for views in groups for view in views]
+        found: list[list[Detection]] = []
+        for start in range(0, len(flat), self._batch_size):
+            part = flat[start : start + self._batch_size]
+            logits, boxes = self._engine.infer(np.stack([view.pixels for view in part]))
+            found += [decode_outputs(logits[k], boxes[k], view, self._labels, floor) for k, view in enumerate(part)]
+        waiting = iter(found)
+        return [[next(waiting) for _ in views] for views in groups]
+
+    def _views(self, picture: Image, shown: Box) -> list[View]:
+        views = [self._preprocessing.view(picture, shown)]
+        return [*views, mirror(views[0])] if self._looks.mirror else views
+
+    def _sliced(self, picture: Image, width: int, height: int) -> list[View]:
+        return [
+            self._preprocessing.view(picture.crop(part), part)
+            for part in plan_slices(width, height, self._looks.slice_px)
+        ]
+
+    def _slices_of(self, prepared: Prepared) -> list[View]:
+        if prepared.source is None:
+            return []
+        return self._sliced(prepared.source, prepared.width, prepared.height)
+
+    def _wants_slices(self, prepared: Prepared, found: Sequence[Detection]) -> bool:
+        score = max((each.confidence for each in found if each.class_name in self._targets), default=0.0)
+        low, high = self._looks.undecided
+        large = max(prepared.width, prepared.height) >= LARGE * self._preprocessing.width
+        return large or low <= score <= high
 
 
-def load_detector(settings: DetectorSettings) -> TorchDFine:
-    """The detector that the settings name, ready to run.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be had or loaded.
-        UnknownClassError: it lacks one of ``detector.target_classes``.
-        DetectorError: ``detector.device`` is not to be had.
-    """
-    transformers_logging.disable_progress_bar()  # our own progress is about images, not about weights
-    _keep_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    detector = TorchDFine(find_checkpoint(settings.model, settings.revision), settings)
-    check_target_classes(settings.target_classes, detector.class_names)
-    return detector
-
-
-def _choose_device(wanted: str) -> torch.device:
-    present = torch.cuda.is_available()
-    if wanted == "cuda" and not present:
-        msg = "detector.device: cuda is asked for, but torch sees no GPU; set it to auto or cpu"
-        raise DetectorError(msg)
-    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
-
-
-def _load(checkpoint: Checkpoint) -> tuple[Any, Any]:
-    try:
-        processor = AutoImageProcessor.from_pretrained(checkpoint.folder, local_files_only=True, backend="pil")
-        model, report = DFineForObjectDetection.from_pretrained(
-            checkpoint.folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        msg = f"detector.model: {checkpoint.folder} cannot be loaded: {' '.join(str(error).split())}"
-        raise CheckpointError(msg) from error
-    if report["missing_keys"]:
-        # Loaded all the same, the missing parts would be random numbers and every score would be noise.
-        msg = f"detector.model: {checkpoint.folder} lacks weights, among them {sorted(report['missing_keys'])[0]}"
-        raise CheckpointError(msg)
-    return processor, model
-
-
-def _fingerprint(processor: Any) -> str:
-    """A short hash of everything that turns a picture into numbers."""
-    described = json.dumps(processor.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(described.encode()).hexdigest()[:16]
-
-
-def _keep_memory() -> None:
-    """Keep freed memory in the process.
-
-    glibc gives large blocks back to the system after every batch and takes them again for the next, which makes
-    torch on the CPU up to three times slower.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return  # not glibc
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+def mirror(view: View) -> View:
+    """The mirror image of a view."""
+    return View(np.ascontiguousarray(view.pixels[:, :, ::-1]), view.region, mirrored=not view.mirrored)

@@ -2,14 +2,12 @@
 
 import signal
 from collections.abc import Callable
-from functools import cache
 from os import getppid
 from threading import Event, Thread, current_thread, main_thread
 
 import structlog
 
 from app.config import Settings
-from app.detector.base import Detector
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
 from app.services.relocating import claim_relocation, run_relocation
@@ -84,22 +82,19 @@ class Worker:
             return False
 
     def _scan_lane(self, worker_id: int) -> Lane:
-        load = cache(self._load_detector)
+        from app.services.detectors import DetectorLoader  # torch takes seconds: not before there is a worker
+
+        loader = DetectorLoader(self._database, self._settings)
 
         def lane() -> bool:
             scan = claim_scan(self._database, self._settings, self._clock, worker_id)
             if scan is None:
                 return False
             log.info("scan started", scan=scan.id, dataset=scan.dataset_name)
-            run_scan(self._database, self._settings, self._clock, scan, load, self._stopped)
+            run_scan(self._database, self._settings, self._clock, scan, loader.load_for(scan.dataset_id), self._stopped)
             return True
 
         return lane
-
-    def _load_detector(self) -> Detector:
-        from app.detector.dfine import load_detector  # torch takes seconds: only once there is something to scan
-
-        return load_detector(self._settings.detector)
 
     def _file_lane(self, worker_id: int) -> Lane:
         def lane() -> bool:

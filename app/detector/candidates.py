@@ -1,0 +1,78 @@
+"""Which engines are worth trying on this machine, and in which order."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from shutil import which
+
+from app.config import DetectorSettings
+from app.detector.engines import Candidate, Precision
+from app.errors import DetectorError
+
+
+def find_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
+    """Engines to try, fastest first; the float32 reference, which needs no gate, comes after all of them.
+
+    Raises:
+        DetectorError: ``detector.device`` or ``detector.backend`` is not to be had here.
+    """
+    if settings.backend in ("auto", "torch"):
+        yield from _torch_candidates(settings)
+    if settings.backend in ("auto", "openvino"):
+        yield from _openvino_candidates(settings)
+    if settings.backend == "onnxruntime":
+        yield from _onnxruntime_candidates(settings)
+
+
+def _torch_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
+    """On CUDA in half precision first; on the CPU only if it is asked for: openvino is faster there."""
+    if settings.device == "gpu":
+        return
+    if settings.backend == "auto" and settings.device == "cpu":
+        return
+    if settings.backend == "auto" and settings.device == "auto" and not _may_have_cuda():
+        return
+    from app.detector.backends.torch import find_device
+
+    device = find_device(settings.device)
+    if device == "cuda" or settings.backend == "torch":
+        for precision in _precisions(
+            settings, ("bfloat16", "float16", "float32") if device == "cuda" else ("float32",)
+        ):
+            yield Candidate("torch", device, precision)
+
+
+def _may_have_cuda() -> bool:
+    """Whether it is worth the seconds to ask torch."""
+    return which("nvidia-smi") is not None
+
+
+def _openvino_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
+    if settings.device == "cuda":
+        return
+    if find_spec("openvino") is None:
+        if settings.backend == "openvino":
+            msg = "detector.backend: openvino is not installed; `pip install openvino`, or set it to auto"
+            raise DetectorError(msg)
+        return
+    from app.detector.backends.openvino import can_run
+
+    device = "gpu" if settings.device == "gpu" else "cpu"
+    wanted: tuple[Precision, ...] = ("float16", "float32") if device == "gpu" else ("bfloat16", "float32")
+    for precision in _precisions(settings, wanted):
+        if can_run(device, precision):
+            yield Candidate("openvino", device, precision)
+
+
+def _onnxruntime_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
+    if find_spec("onnxruntime") is None:
+        msg = (
+            "detector.backend: onnxruntime is not installed; `pip install 'touchline[onnxruntime]'`, or set it to auto"
+        )
+        raise DetectorError(msg)
+    devices = ("tensorrt", "cuda") if settings.device == "cuda" else ("cpu",)
+    for device in devices:
+        yield Candidate("onnxruntime", device, "float32")
+
+
+def _precisions(settings: DetectorSettings, wanted: tuple[Precision, ...]) -> tuple[Precision, ...]:
+    return wanted if settings.precision == "auto" else (settings.precision,)
