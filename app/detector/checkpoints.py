@@ -1,8 +1,8 @@
-"""Finding a D-FINE checkpoint: a hub id, a folder in the same format, or the one that ships with Touchline."""
+"""Finding a checkpoint: a hub id, a folder in the same format, an original one, or what ships with Touchline."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,22 +10,33 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from app.config import BUILTIN_MODEL
+from app.config import BUILTIN_MODEL, WEIGHT_FILES
+from app.detector.base import Cache
+from app.detector.recipes import is_recipe
 from app.errors import CheckpointError, UnknownClassError
 
 BUILTIN_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "checkpoint"
 NEEDED = ("config.json", "preprocessor_config.json")
 PATTERNS = ["*.json", "*.safetensors"]
+TESTED_KIND = "d_fine"
+ORIGINAL, RECIPE = "model.pt", "config.yaml"  #: what custom_d_fine leaves in the folder of a training run
+CONVERSION = "1"  #: to be counted up when the same file comes to be converted to something else
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A D-FINE on this machine's disk."""
+    """A detector on this machine's disk."""
 
     model: str  #: as the setting names it
     revision: str | None  #: of a hub id: the commit that was taken
     folder: Path
     weights: tuple[Path, ...]
+    kind: str = TESTED_KIND  #: ``model_type`` of its configuration
+
+    @property
+    def tested(self) -> bool:
+        """Whether Touchline is tested on models of this kind."""
+        return self.kind == TESTED_KIND
 
     def weights_sha256(self) -> str:
         """SHA-256 over the weight files, in the order of their names."""
@@ -36,22 +47,64 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def find_checkpoint(model: str, revision: str | None) -> Checkpoint:
-    """The checkpoint that ``detector.model`` names, downloaded if it has to be.
+def find_checkpoint(model: str, revision: str | None, *, cache: Cache | None = None) -> Checkpoint:
+    """The checkpoint that ``detector.model`` names, downloaded or converted (into ``cache``) if it has to be.
 
     Raises:
-        CheckpointError: it cannot be had or is not a D-FINE; says what to do.
+        CheckpointError: it cannot be had or detects no objects; says what to do.
     """
     if model.startswith("builtin:"):
         if model != BUILTIN_MODEL:
             msg = f"detector.model: {model!r} does not ship with Touchline; {BUILTIN_MODEL} does"
             raise CheckpointError(msg)
         return _in_folder(model, None, BUILTIN_FOLDER)
-    folder = Path(model)
-    if folder.is_dir():
-        return _in_folder(model, None, folder.resolve())
+    path = Path(model)
+    if original := _find_original(path):
+        return _in_folder(model, None, _convert(original, cache))
+    if path.is_dir():
+        return _in_folder(model, None, path.resolve())
     folder = _download(model, revision)
     return _in_folder(model, folder.name, folder)  # a snapshot's folder is named by its commit
+
+
+def _find_original(path: Path) -> Path | None:
+    """The file of weights at ``path``, if that is an original checkpoint or the folder of one."""
+    if path.is_dir() and not (path / NEEDED[0]).exists():
+        path /= ORIGINAL
+    return path.resolve() if path.is_file() and path.suffix in WEIGHT_FILES else None
+
+
+def _convert(file: Path, cache: Cache | None) -> Path:
+    if cache is None:
+        msg = f"detector.model: {file} has to be converted first; scan with it once, then name the folder it is kept in"
+        raise CheckpointError(msg)
+    recipe = _find_recipe(file)
+
+    def make(folder: Path) -> None:
+        # Kept out of every other start: with it comes torch, which the engines that run without it need not wait for.
+        from app.detector.original import convert_checkpoint
+
+        convert_checkpoint(file, recipe, folder)
+
+    return cache.find_or_make(f"converted/{_conversion_key(file, recipe)}", make)
+
+
+def _find_recipe(file: Path) -> Path | None:
+    """``config.yaml`` beside a ``.pt`` file, if it is custom_d_fine's; D-FINE's own ``.pth`` have none."""
+    recipe = file.with_name(RECIPE)
+    return recipe if file.suffix == ".pt" and recipe.is_file() and is_recipe(recipe) else None
+
+
+def _conversion_key(file: Path, recipe: Path | None) -> str:
+    digest = hashlib.sha256(CONVERSION.encode())
+    try:
+        for source in (file, recipe) if recipe else (file,):
+            with source.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    except OSError as error:
+        msg = f"detector.model: {file} cannot be read: {error.strerror}"
+        raise CheckpointError(msg) from error
+    return digest.hexdigest()
 
 
 def _download(model: str, revision: str | None) -> Path:
@@ -80,26 +133,35 @@ def _first_line(error: Exception) -> str:
 def _in_folder(model: str, revision: str | None, folder: Path) -> Checkpoint:
     for name in NEEDED:
         if not (folder / name).is_file():
-            msg = f"detector.model: {folder} holds no {name}; a checkpoint in the transformers format has one"
+            msg = f"detector.model: {folder} holds no {name}; a checkpoint in the transformers format has one, "
+            f"one of custom_d_fine holds {ORIGINAL}"
             raise CheckpointError(msg)
     weights = tuple(sorted(folder.glob("*.safetensors")))
     if not weights:
         msg = f"detector.model: {folder} holds no *.safetensors"
         raise CheckpointError(msg)
-    _refuse_other_models(folder)
-    return Checkpoint(model, revision, folder, weights)
+    return Checkpoint(model, revision, folder, weights, _kind_of(folder))
 
 
-def _refuse_other_models(folder: Path) -> None:
-    path = folder / "config.json"
+def _kind_of(folder: Path) -> str:
+    path = folder / NEEDED[0]
     try:
         kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, OSError, AttributeError) as error:
+    except (ValueError, OSError, AttributeError, RecursionError) as error:
         msg = f"detector.model: {path} cannot be read: {error}"
         raise CheckpointError(msg) from error
-    if kind != "d_fine":
-        msg = f"detector.model: {path} is of type {kind!r}; Touchline runs D-FINE (model_type d_fine)"
+    if kind != TESTED_KIND and not (isinstance(kind, str) and kind in _known_kinds()):
+        msg = f"detector.model: {path} is of type {kind!r}, which is no object detector that transformers knows"
         raise CheckpointError(msg)
+    return str(kind)
+
+
+def _known_kinds() -> Collection[str]:
+    """What ``AutoModelForObjectDetection`` loads; asked only for what is no D-FINE, because it costs an import."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES
+
+    kinds: Collection[str] = MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES.keys()
+    return kinds
 
 
 def check_target_classes(targets: Sequence[str], known: Sequence[str]) -> None:

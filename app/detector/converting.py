@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Weights = Mapping[str, Tensor]
@@ -181,12 +182,18 @@ def convert_weights(weights: Weights) -> Converted:
     for name, tensor in weights.items():
         if any(re.fullmatch(pattern, name) for pattern in NOT_NEEDED):
             continue
-        renamed = rename(name)
+        renamed = rename(name) if _is_plain(tensor) else None
         if renamed is None:
             unused.append(name)
         else:
-            converted.update(_unpack(renamed, tensor.float() if tensor.is_floating_point() else tensor))
+            # Copied, because two names may hold one piece of memory, which the new format does not do.
+            dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+            converted.update(_unpack(renamed, tensor.to(dtype, copy=True).contiguous()))
     return Converted(converted, tuple(unused))
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not (tensor.is_complex() or tensor.is_meta or tensor.is_quantized)
 
 
 def rename(name: str) -> str | None:
@@ -207,7 +214,7 @@ def rename(name: str) -> str | None:
 def _unpack(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
     packed = PACKED.fullmatch(name)
     if packed is None:
-        yield name, tensor.contiguous()
+        yield name, tensor
         return
     for part, rows in zip("qkv", tensor.chunk(3), strict=False):
         yield f"{packed[1]}{part}_proj.{packed[2]}", rows.contiguous()

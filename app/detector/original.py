@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config
@@ -45,13 +46,17 @@ def convert_checkpoint(file: Path, recipe_file: Path | None, folder: Path) -> No
     size = _size_of(file, weights)
     recipe = read_recipe(recipe_file) if recipe_file else PLAIN
     names = _class_names(file, size, converting.count_classes(weights), recipe)
-    converted = converting.convert_weights(weights)
-    if converted.unused:
-        raise _refused(file, "holds weights that a D-FINE has no place for", converted.unused)
-    make_config(size, names, weights).save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(_preprocessing(recipe), indent=2), encoding="utf-8")
-    save_file(converted.weights, folder / "model.safetensors", {"format": "pt"})
-    _check(file, folder)
+    try:
+        converted = converting.convert_weights(weights)
+        if converted.unused:
+            raise _refused(file, "holds weights that a D-FINE has no place for", converted.unused)
+        make_config(size, names, weights).save_pretrained(folder)
+        _write_preprocessing(recipe, folder)
+        save_file(converted.weights, folder / "model.safetensors", {"format": "pt"})
+        _check(file, folder)
+    except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
+        msg = f"detector.model: {file} cannot be converted: {' '.join(str(error).split())}"
+        raise CheckpointError(msg) from error
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
@@ -178,7 +183,7 @@ def _backbone_config(size: Size) -> HGNetV2Config:
     )
 
 
-def _preprocessing(recipe: Recipe) -> dict[str, Any]:
+def _write_preprocessing(recipe: Recipe, folder: Path) -> None:
     """None of the origins normalises: the means are there because the format has them."""
     values: dict[str, Any] = {
         "image_processor_type": "RTDetrImageProcessor",
@@ -194,7 +199,7 @@ def _preprocessing(recipe: Recipe) -> dict[str, Any]:
     }
     if recipe.keep_ratio:
         values["letterbox"] = {"centre": True, "value": 114}
-    return values
+    (folder / "preprocessor_config.json").write_text(json.dumps(values, indent=2), encoding="utf-8")
 
 
 def _check(file: Path, folder: Path) -> None:

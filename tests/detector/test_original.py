@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from app.detector.converting import SIZES
 from app.detector.original import class_list, convert_checkpoint, make_config, read_weights
@@ -136,6 +137,32 @@ def test_another_shape_is_named(tmp_path: Path, state: State) -> None:
     assert "of other shapes than a D-FINE of its size has: model.encoder.lateral_convs.0.conv.weight" in refusal(
         tmp_path / "dfine.pth"
     )
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(128).to_sparse(),
+        torch.zeros(128, 128, dtype=torch.complex64),
+        torch.zeros(128, 128, device="meta"),
+        torch.zeros(()),
+    ],
+    ids=["sparse", "complex", "of no place", "a single number"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_other_kinds_are_refused(tmp_path: Path, state: State, tensor: torch.Tensor) -> None:
+    """They are tensors, so that they can be read, but no weights of a D-FINE."""
+    torch.save(state | {"decoder.enc_output.proj.weight": tensor}, tmp_path / "dfine.pth")
+    refusal(tmp_path / "dfine.pth")
+
+
+def test_weights_that_share_memory_are_parted(tmp_path: Path, state: State) -> None:
+    """Heads that are one and the same in training are two in the new format."""
+    shared = state["decoder.dec_bbox_head.0.layers.0.weight"]
+    torch.save(state | {"decoder.dec_bbox_head.1.layers.0.weight": shared}, tmp_path / "dfine.pth")
+    convert_checkpoint(tmp_path / "dfine.pth", None, tmp_path / "converted")
+    written = load_file(tmp_path / "converted" / "model.safetensors")
+    assert torch.equal(written["model.decoder.bbox_embed.1.layers.0.weight"], shared)
 
 
 def test_images_of_four_channels_are_refused(tmp_path: Path, state: State) -> None:
