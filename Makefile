@@ -60,7 +60,7 @@ test-long: check ## the same, with the crash tests a hundred times over
 bench-env: $(VENV)/run ## what `touchline bench` needs
 
 bench: bench-env ## measure scanning on this machine
-	$(BIN)/touchline bench scan $(ARGS)
+	$(BIN)/touchline bench scan --write BENCHMARKS.md $(ARGS)
 
 clean: ## remove the environment, not your data
 	rm -rf $(VENV)

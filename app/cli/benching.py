@@ -1,5 +1,6 @@
 """``touchline bench``: measure, never guess."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,10 @@ bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True, rich_
 def bench_scan_command(
     images: Annotated[int, typer.Option(help="Drawn frames to scan.")] = 64,
     rounds: Annotated[int, typer.Option(help="Rounds; medians are printed.")] = 3,
+    models: Annotated[
+        str, typer.Option(help="dfine-n to dfine-x (random weights), builtin, configured; joined by commas.")
+    ] = "dfine-n,dfine-s,builtin",
+    write: Annotated[Path | None, typer.Option(help="A Markdown file to put the table into.")] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
@@ -22,7 +27,7 @@ def bench_scan_command(
     """
     from app.cli.bench import run_bench_scan
 
-    run_bench_scan(images, rounds, as_json, config)
+    run_bench_scan(images, rounds, models.split(","), write, as_json, config)
 
 
 @bench.callback()

@@ -1,0 +1,139 @@
+"""Every engine against the reference, and the faith gate that stands between an engine and the scores."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from transformers import DFineForObjectDetection
+
+from app.config import DetectorSettings
+from app.detector.base import detect_pictures
+from app.detector.dfine import DFine
+from app.detector.exporting import find_or_export
+from app.detector.loading import load_detector, load_reference
+from app.detector.preprocessing import read_preprocessing
+from app.domain.detections import Detection
+from app.domain.faith import MIN_CANARIES
+from app.files.caching import FolderCache
+from app.services.detectors import shipped_canaries
+
+
+def settings_for(folder: Path, **values: object) -> DetectorSettings:
+    """Settings that name a checkpoint of random weights, which is unsure of everything."""
+    told = {"model": str(folder), "target_classes": ("sports ball",), "floor": 0.001, "threads": 1, **values}
+    return DetectorSettings(**told)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, tiny_dfine: Path) -> Path:
+    """A cache in which the tiny checkpoint has been exported and every engine was let in."""
+    folder = tmp_path_factory.mktemp("cache")
+    for backend in ("openvino", "onnxruntime"):
+        settings = settings_for(tiny_dfine, backend=backend, precision="float32")
+        assert load_detector(settings, FolderCache(folder), shipped_canaries).runtime.backend == backend
+    return folder
+
+
+def no_canaries() -> Sequence[Image.Image]:
+    """For where the figures are known already."""
+    raise AssertionError("the canaries were asked for")
+
+
+def strongest(detector: DFine) -> list[Detection]:
+    """What a detector is surest of in some of the canaries."""
+    found = detect_pictures(detector, shipped_canaries()[:4])
+    return [image[0] for image in found]
+
+
+def test_there_are_enough_canaries() -> None:
+    """They ship, they can be opened, and half of them hold a ball that the built-in model sees."""
+    assert len(shipped_canaries()) >= MIN_CANARIES
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino", "onnxruntime"])
+def test_every_engine_sees_what_the_reference_sees(tiny_dfine: Path, exported: Path, backend: str) -> None:
+    """The strongest box of an image is the same one, up to rounding."""
+    cache = FolderCache(exported)
+    settings = settings_for(tiny_dfine, backend=backend, precision="float32")
+    detector = load_detector(settings, cache, shipped_canaries)
+    assert isinstance(detector, DFine)
+    assert (detector.runtime.backend, detector.runtime.precision) == (backend, "float32")
+    for one, other in zip(strongest(detector), strongest(load_reference(settings, cache)), strict=True):
+        assert one.class_name == other.class_name
+        assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+        assert tuple(one.box) == pytest.approx(tuple(other.box), abs=0.05)
+
+
+def test_the_figures_are_kept_for_the_next_start(tiny_dfine: Path, exported: Path) -> None:
+    """No canary is looked at again, and the figures come with the engine."""
+    settings = settings_for(tiny_dfine, backend="openvino", precision="float32")
+    detector = load_detector(settings, FolderCache(exported), no_canaries)
+    assert detector.runtime.gate is not None
+    assert detector.runtime.gate["canaries"] >= MIN_CANARIES
+    assert detector.runtime.gate["detections"] > 0
+    assert detector.runtime.gate["min_iou"] > 0.95
+    assert "openvino" in detector.runtime.fingerprint
+
+
+def test_another_threshold_or_target_is_judged_anew(tiny_dfine: Path, exported: Path) -> None:
+    """The verdict was on flags at one threshold; at another they may turn."""
+    settings = settings_for(tiny_dfine, backend="openvino", precision="float32", threshold=0.3)
+    with pytest.raises(AssertionError, match="canaries were asked for"):
+        load_detector(settings, FolderCache(exported), no_canaries)
+
+
+def test_too_few_canaries_let_nobody_in(tiny_dfine: Path, tmp_path: Path, exported: Path) -> None:
+    """The reference itself does the work then, and says why."""
+    cache = FolderCache(copy_networks(exported, tmp_path))
+    settings = settings_for(tiny_dfine, backend="openvino", precision="float32")
+    detector = load_detector(settings, cache, lambda: shipped_canaries()[:10])
+    assert detector.runtime.backend == "torch"
+    assert "only 10 canary images" in detector.runtime.refused[0]
+
+
+def copy_networks(exported: Path, tmp_path: Path) -> Path:
+    """A cache with the exported networks and none of the verdicts."""
+    return shutil.copytree(exported, tmp_path / "copy", ignore=shutil.ignore_patterns("gate-*"))
+
+
+def sabotage(tiny_dfine: Path, folder: Path) -> Path:
+    """The checkpoint with its class heads turned down: an engine made of it sees almost nothing."""
+    model = DFineForObjectDetection.from_pretrained(tiny_dfine)
+    with torch.no_grad():
+        for head in model.class_embed:
+            head.bias -= 8
+    broken = shutil.copytree(tiny_dfine, folder)
+    model.save_pretrained(broken)
+    return broken
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_sabotaged_engine_is_refused(tiny_dfine: Path, tmp_path: Path, exported: Path, backend: str) -> None:
+    """It is named with its figures, and the reference does the work."""
+    cache = FolderCache(copy_networks(exported, tmp_path))
+    broken = sabotage(tiny_dfine, tmp_path / "broken")
+    other = find_or_export(broken, read_preprocessing(broken), FolderCache(tmp_path / "other"), "other")
+    for network in (tmp_path / "copy").rglob("network.onnx"):
+        shutil.copyfile(other, network)
+    settings = settings_for(tiny_dfine, backend=backend, precision="float32")
+    detector = load_detector(settings, cache, shipped_canaries)
+    assert (detector.runtime.backend, detector.runtime.gate) == ("torch", None)
+    assert detector.runtime.refused[0].startswith(f"{backend} on cpu in float32: ")
+    figures = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "copy").rglob("gate-*.json")]
+    assert [each["reason"] is None for each in figures] == [False]
+
+
+def test_an_engine_that_cannot_read_its_network_is_passed_over(
+    tiny_dfine: Path, tmp_path: Path, exported: Path
+) -> None:
+    """A damaged file is a reason like any other; the scan goes on."""
+    cache = FolderCache(copy_networks(exported, tmp_path))
+    for network in (tmp_path / "copy").rglob("network.onnx"):
+        network.write_bytes(b"no network")
+    detector = load_detector(settings_for(tiny_dfine, backend="openvino"), cache, shipped_canaries)
+    assert detector.runtime.backend == "torch"
+    assert "openvino cannot run the model" in detector.runtime.refused[-1]
