@@ -15,9 +15,11 @@ from app.storage.database import Database
 LOOK_EVERY_S = 0.3
 
 
-def run_scan_command(database: Database, settings: Settings, reference: str, *, wait: bool) -> ScanView:
+def run_scan_command(
+    database: Database, settings: Settings, reference: str, *, wait: bool, priority: int | None = None
+) -> ScanView:
     """Queue a scan and, with ``wait``, see it through."""
-    view = request_scan(database, settings.worker, utc_now, reference).scan
+    view = request_scan(database, settings.worker, utc_now, reference, priority=priority).scan
     with database.read() as session:
         notice = model_notice(settings.detector, demo=get_dataset(session, view.dataset_id).demo)
     if notice:
@@ -39,13 +41,17 @@ def _see_through(database: Database, settings: Settings, scan_id: int) -> ScanVi
 
 
 def _follow(database: Database, settings: Settings, scan_id: int) -> ScanView:
-    """Watch until the scan has ended, or nobody is there to run it."""
+    """Watch until the scan has ended, or it waits and nobody is there to run it."""
+    told = False
     with progress_bar("Scanning", 1) as advance:
         while True:
             view = show_scan(database, settings.worker, utc_now, scan_id)
-            served = view.status == "running" or is_worker_alive(database, settings.worker, utc_now)
+            served = view.status == "running" or view.paused or is_worker_alive(database, settings.worker, utc_now)
             if not view.active or not served:
                 return view
+            if view.held and not told:
+                sys.stderr.write(f"note: scan {scan_id} is paused; `touchline resume {scan_id}` lets it go on\n")
+            told = view.held
             advance(view.finished, view.total)
             time.sleep(LOOK_EVERY_S)
 
