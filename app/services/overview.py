@@ -8,6 +8,7 @@ from app.domain.images import Side
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
 from app.services.queue import measure_pace
+from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, find_latest_scan, model_notice
 from app.services.workers import liveness
 from app.storage.database import Database, Session
@@ -79,6 +80,7 @@ class DatasetCard:
     histogram: Histogram | None
     model_notice: str | None
     demo: bool
+    renditions_bytes: int | None  #: about what a first scan adds to the disk; None after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,14 @@ def view_histogram(session: Session, dataset: Dataset) -> Histogram | None:
 def view_card(database: Database, settings: Settings, clock: Clock, dataset: Dataset) -> DatasetCard:
     """Everything the overview says of a dataset."""
     with database.read() as session:
+        scan = find_latest_scan(session, dataset.id, liveness(settings.worker, clock))
+    added = estimate_renditions(database, settings, dataset) if scan is None else None
+    with database.read() as session:
         return DatasetCard(
             dataset=view_dataset(session, dataset),
             stats=view_stats(session, dataset),
-            scan=find_latest_scan(session, dataset.id, liveness(settings.worker, clock)),
+            scan=scan,
+            renditions_bytes=added,
             histogram=view_histogram(session, dataset),
             model_notice=model_notice(settings.detector, demo=dataset.demo),
             demo=dataset.demo,

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.config import WorkerSettings
+from app.config import Settings, WorkerSettings
 from app.domain.telemetry import BOTTLENECKS, Rate, Telemetry, mean_rate, rates
 from app.services.clock import Clock
 from app.services.comparing import ComparisonView, compare_scans, list_comparable
 from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, get_scan, view_scan
 from app.services.workers import liveness
 from app.storage import scans as stored
@@ -38,6 +39,7 @@ class ScansPage:
     queue: tuple[ScanView, ...]
     ended: tuple[ScanView, ...]
     comparable: tuple[ScanView, ...]
+    renditions_bytes: int | None  #: about what the next scan adds to the disk; None where it was not asked for
 
     @property
     def idle(self) -> bool:
@@ -45,20 +47,24 @@ class ScansPage:
         return self.dataset is not None and all(scan.dataset_id != self.dataset.id for scan in self.queue)
 
 
-def view_scans_page(database: Database, settings: WorkerSettings, clock: Clock, dataset: Dataset | None) -> ScansPage:
-    """The queue, and the scans of a dataset."""
-    alive = liveness(settings, clock)
+def view_scans_page(
+    database: Database, settings: Settings, clock: Clock, dataset: Dataset | None, *, estimate: bool
+) -> ScansPage:
+    """The queue, and the scans of a dataset; with ``estimate``, which reads a folder, what the next one takes."""
+    alive = liveness(settings.worker, clock)
+    added = estimate_renditions(database, settings, dataset) if estimate and dataset is not None else None
     with database.read() as session:
         queue = [view_scan(session, scan, alive) for scan in stored.list_open_scans(session)]
         queue.sort(key=lambda scan: (scan.status != "running", scan.held))
         if dataset is None:
-            return ScansPage(None, tuple(queue), (), ())
+            return ScansPage(None, tuple(queue), (), (), None)
         scans = [view_scan(session, scan, alive) for scan in stored.list_scans(session, dataset.id)]
         return ScansPage(
             dataset=view_dataset(session, dataset),
             queue=tuple(queue),
             ended=tuple(scan for scan in scans if not scan.active),
-            comparable=list_comparable(session, settings, clock, dataset.id),
+            comparable=list_comparable(session, settings.worker, clock, dataset.id),
+            renditions_bytes=added,
         )
 
 

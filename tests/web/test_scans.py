@@ -228,6 +228,17 @@ def test_a_page_without_telemetry_says_so(workshop: Workshop, api: Browser, tele
     assert "This scan left no record of its speed." in api.get("/scans/1").text
 
 
+def test_what_a_scan_takes_on_the_disk_is_said_before_it(workshop: Workshop, browser: Browser) -> None:
+    """On the overview and on the page of scans, not in the block that asks again and again."""
+    view = workshop.add(workshop.fill(FILES))
+    for url in ("/?dataset=1", "/scans?dataset=1"):
+        assert "copies" in browser.get(url).text
+    assert "of disk" not in browser.get("/scans?dataset=1", headers=HTMX).text
+    workshop.scan(view.id)
+    assert "of disk" not in browser.get("/").text
+    assert "will add no thumbnail or copy to the disk" in browser.get("/scans?dataset=1").text
+
+
 def test_unreadable_images_are_retried_by_forms(workshop: Workshop, browser: Browser) -> None:
     """One by its own button, the others by one for all; each says that it waits."""
     root = workshop.fill(FILES)

@@ -60,7 +60,9 @@ def scans(request: Request, parts: GivenParts) -> Response:
 
 
 def _show_list(request: Request, parts: Parts, dataset: Dataset | None) -> Response:
-    page = view_scans_page(parts.database, parts.settings.worker, parts.clock, dataset)
+    # Not for a block that asks again and again: it is said in the page's head, and a folder is read for it.
+    estimate = not is_htmx(request)
+    page = view_scans_page(parts.database, parts.settings, parts.clock, dataset, estimate=estimate)
     return render(request, "scans/page.html", "scan_list", "scans", page, dataset=dataset)
 
 
