@@ -7,7 +7,8 @@ larger record of a training run (D-FINE).
 import json
 import pickle
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,10 @@ def _write_preprocessing(recipe: Recipe, folder: Path) -> None:
 
 def _check(file: Path, folder: Path) -> None:
     """Load what was written: every weight has its place, every place its weight, and the shapes agree."""
-    transformers_logging.disable_progress_bar()
-    _, report = DFineForObjectDetection.from_pretrained(
-        folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
-    )
+    with _quiet():
+        _, report = DFineForObjectDetection.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
     for key, why in (
         ("missing_keys", "lacks weights that a D-FINE of its size has"),
         ("unexpected_keys", "holds weights that a D-FINE of its size has no place for"),
@@ -215,3 +216,15 @@ def _check(file: Path, folder: Path) -> None:
     ):
         if report[key]:
             raise _refused(file, why, sorted(str(name[0] if isinstance(name, tuple) else name) for name in report[key]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from telling on stderr what our own message says in a line."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)

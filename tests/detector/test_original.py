@@ -113,13 +113,22 @@ def without(state: State, *names: str) -> State:
     return {name: tensor for name, tensor in state.items() if name not in names}
 
 
-def test_a_missing_weight_is_named(tmp_path: Path, state: State) -> None:
-    """Loaded all the same, it would be a random number."""
-    name = "decoder.decoder.layers.1.gateway.gate.weight"
+@pytest.mark.parametrize(
+    ("name", "renamed"),
+    [
+        ("decoder.decoder.layers.1.gateway.gate.weight", "model.decoder.layers.1.gateway.gate.weight"),
+        ("decoder.dec_score_head.1.weight", "model.decoder.class_embed.1.weight"),
+        ("decoder.dec_bbox_head.2.layers.0.bias", "model.decoder.bbox_embed.2.layers.0.bias"),
+        ("decoder.up", "model.decoder.up"),
+        ("backbone.stages.2.blocks.1.aggregation.0.lab.scale", "encoder.stages.2.blocks.1.aggregation.0.lab.scale"),
+    ],
+)
+def test_a_missing_weight_is_named(tmp_path: Path, state: State, name: str, renamed: str) -> None:
+    """Loaded all the same, it would be a random number, or that of the head before it."""
     torch.save(without(state, name), tmp_path / "dfine.pth")
-    assert "lacks weights that a D-FINE of its size has: model.decoder.layers.1.gateway.gate.weight" in refusal(
-        tmp_path / "dfine.pth"
-    )
+    said = refusal(tmp_path / "dfine.pth")
+    assert "lacks weights that a D-FINE of its size has: " in said
+    assert renamed in said
 
 
 def test_a_weight_too_many_is_named(tmp_path: Path, state: State) -> None:
@@ -192,6 +201,12 @@ def test_a_record_of_a_whole_training_run_is_read(tmp_path: Path) -> None:
     optimizer = torch.optim.AdamW(layer.parameters())
     layer(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    record = {"date": "2026-01-01", "last_epoch": 3, "model": layer.state_dict(), "optimizer": optimizer.state_dict()}
+    kept = {
+        "model": layer,
+        "optimizer": optimizer,
+        "lr_scheduler": torch.optim.lr_scheduler.MultiStepLR(optimizer, [5, 9]),
+        "scaler": torch.amp.GradScaler("cpu"),
+    }
+    record = {"date": "2026-01-01T00:00:00", "last_epoch": 3} | {name: part.state_dict() for name, part in kept.items()}
     torch.save(record, tmp_path / "last.pth")
     assert sorted(read_weights(tmp_path / "last.pth")) == ["bias", "weight"]
