@@ -73,11 +73,15 @@ def count_scores(session: Session, dataset_id: int, detector_id: int) -> int:
 def list_changes(session: Session, pair: Pair, after: tuple[float, int] | None, limit: int) -> list[Change]:
     """Images that both scored, largest change of score first, after ``(change, image id)``."""
     size = func.abs(B.score - A.score)
-    query = _both(
-        pair, ImageRow.id, ImageRow.path, ImageRow.given, ImageRow.sha256, A.score.label("a"), B.score.label("b")
-    ).join(ImageRow, ImageRow.id == A.image_id)
+    query = _both(pair, A.image_id, A.score.label("a"), B.score.label("b"), size.label("size"))
     if after is not None:
         change, image_id = after
-        query = query.where(or_(size < change, and_(size == change, ImageRow.id > image_id)))
-    rows = session.execute(query.order_by(size.desc(), ImageRow.id).limit(limit))
+        query = query.where(or_(size < change, and_(size == change, A.image_id > image_id)))
+    # The few of a page are found first: what else is known of an image is not read for all the others.
+    top = query.order_by(size.desc(), A.image_id).limit(limit).subquery()
+    rows = session.execute(
+        select(ImageRow.id, ImageRow.path, ImageRow.given, ImageRow.sha256, top.c.a, top.c.b)
+        .join(top, top.c.image_id == ImageRow.id)
+        .order_by(top.c.size.desc(), ImageRow.id)
+    )
     return [Change(row.id, row.path, Side(row.given), row.sha256, row.a, row.b) for row in rows]

@@ -153,9 +153,9 @@ class Engine:
 
 def find_engine(session: Session, scan_id: int) -> Engine | None:
     """An engine that computed scores of a scan; None where it has scored nothing, or before engines were noted."""
-    row = session.scalar(
-        select(EngineRow).join(ScoreRow, ScoreRow.engine_id == EngineRow.id).where(ScoreRow.scan_id == scan_id).limit(1)
-    )
+    # One score stands for all: a scan of before engines were noted would otherwise be read to its end in vain.
+    engine_id = session.scalar(select(ScoreRow.engine_id).where(ScoreRow.scan_id == scan_id).limit(1))
+    row = None if engine_id is None else session.get(EngineRow, engine_id)
     return None if row is None else Engine(row.fingerprint, row.backend, row.device, row.precision, row.gate)
 
 
