@@ -54,7 +54,7 @@ BROKEN = (
 
 
 REDUCTIONS = (8, 4, 2)  #: what JPEG's inverse DCT can shrink a picture by on the way, for less work
-SHOWN_BY_BROWSERS = ("JPEG", "MPO", "WEBP")
+SHOWN_AS_IT_IS = ("JPEG", "MPO", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Undecoded:
     @property
     def media_type(self) -> str | None:
         """The media type under which any browser shows the file itself as we do; None if it has to be re-encoded."""
-        if self._image.format not in SHOWN_BY_BROWSERS or self._image.mode not in ("RGB", "L"):
+        if self._image.format not in SHOWN_AS_IT_IS or self._image.mode not in ("RGB", "L"):
             return None
         if getattr(self._image, "is_animated", False) or _turn(self._image) is not None:
             return None

@@ -62,8 +62,8 @@ def measure_renditions(folder: Path) -> int:
                         pending.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            continue  # no rendition was made yet, or one was cleared away meanwhile
+        except OSError:
+            continue  # no rendition was made yet, or one was cleared away meanwhile: it takes nothing
     return total
 
 

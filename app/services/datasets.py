@@ -16,9 +16,10 @@ from app.config import DatasetSettings, Settings
 from app.domain.images import Side, label_of_pattern
 from app.domain.text import is_id, is_text
 from app.errors import ImageUnreadableError, InvalidInputError, NotFoundError, UsageError
+from app.files.budget import PixelBudget
 from app.files.decoding import decode_file
 from app.files.opening import open_inside, resolve_given
-from app.files.scanning import FoundFile, IgnoredFile, find_label_folders, walk_images
+from app.files.scanning import NAME_NOT_UTF8, FoundFile, IgnoredFile, find_label_folders, walk_images
 from app.files.writing import hash_stream
 from app.storage import arrivals
 from app.storage import datasets as stored
@@ -27,6 +28,8 @@ from app.storage.datasets import Dataset
 from app.storage.images import ImageFilter, find_uninspected, list_images, record_inspections
 
 WALK_CHUNK = 2000
+PIXELS_AT_ONCE = 200_000_000  #: decoded pixels that may be in memory while registering
+LEGIBLE_PX = 256  #: decoding so many shows whether a file is whole: every byte is read all the same
 T = TypeVar("T")
 DEMO_MARKER = ".touchline-demo"  #: hidden, so no image; `touchline demo` writes it
 
@@ -282,7 +285,7 @@ def _reconcile(database: Database, dataset: Dataset, root: Path, walk: str, unli
         for image_id, arrival_id in moved:
             arrivals.move_image(session, image_id, arrival_id)
         arrivals.mark_missing(session, dataset.id, walk, unlisted, now)
-        arrivals.mark_changed(session, dataset.id, walk)
+        arrivals.mark_changed(session, dataset.id, walk, NAME_NOT_UTF8)
         ranges = list(arrivals.iter_new(session, walk, WALK_CHUNK))
     for low, high in ranges:
         with database.write() as session:
@@ -328,6 +331,7 @@ def inspect_images(
 ) -> None:
     """Decode and hash new and changed images until ``datasets.inspect_on_add_s`` have passed."""
     until = clock() + settings.datasets.inspect_on_add_s
+    budget = PixelBudget(PIXELS_AT_ONCE)
     after = 0
     with ThreadPoolExecutor(cpu_count()) as pool:
         while clock() < until:
@@ -336,7 +340,7 @@ def inspect_images(
             if not part:
                 return
             after = part[-1][0]
-            found = pool.map(lambda item: inspect(dataset, item[0], item[1], settings, now), part)
+            found = pool.map(lambda item: inspect(dataset, item[0], item[1], settings, now, budget), part)
             _record(database, found)
 
 
@@ -346,10 +350,12 @@ def _record(database: Database, found: Iterable[dict[str, Any]]) -> None:
         record_inspections(session, rows)
 
 
-def inspect(dataset: Dataset, image_id: int, path: str, settings: Settings, now: datetime) -> dict[str, Any]:
+def inspect(
+    dataset: Dataset, image_id: int, path: str, settings: Settings, now: datetime, budget: PixelBudget
+) -> dict[str, Any]:
     """What decoding says of one image, as columns of its row."""
     try:
-        decoded = decode_file(Path(dataset.root), path, settings.datasets.max_pixels)
+        decoded = decode_file(Path(dataset.root), path, settings.datasets.max_pixels, LEGIBLE_PX, budget)
     except ImageUnreadableError as error:
         return unreadable_columns(image_id, str(error), now)
     return {

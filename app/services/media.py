@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from app.config import Settings
 from app.errors import ImageUnreadableError, NotFoundError
-from app.files.decoding import sniff_media_type
+from app.files.decoding import hash_bytes, open_bytes, read_inside, sniff_media_type
 from app.files.opening import open_inside
 from app.files.renditions import MEDIA_TYPE, RenditionSize, find_rendition, make_rendition
 from app.files.writing import hash_stream
 from app.services.datasets import get_dataset
 from app.services.images import get_record
+from app.services.renditions import rendition_sides, renditions_folder
 from app.storage.database import Database
 from app.storage.images import ImageRecord
+
+SHOWN_BY_BROWSERS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class OriginalFile:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A smaller upright picture on disk."""
+    """An upright picture of at most the wanted size: kept on disk, or the image's own bytes where they are that."""
 
-    path: Path
+    kept: Path | bytes
     sha256: str  #: of the source
     media_type: str
 
@@ -56,24 +59,41 @@ def open_original(database: Database, image_id: int) -> OriginalFile:
 
 
 def get_rendition(database: Database, settings: Settings, image_id: int, size: RenditionSize) -> Rendition:
-    """A rendition, made if it has not been yet.
+    """A rendition, made if it has not been yet. An image that fits the screen as it is, is its own screen picture.
 
     Raises:
         NotFoundError: no such image, or its file is gone or cannot be decoded.
     """
     record, root = _locate(database, image_id)
-    folder = settings.data_dir.resolve() / "renditions"
-    side_px = settings.review.tile_px if size == "tile" else settings.review.screen_px
+    folder, side_px = renditions_folder(settings), rendition_sides(settings)[size]
     if record.sha256 is not None:
         kept = find_rendition(folder, record.sha256, size, side_px)
         if kept is not None:
             return Rendition(kept, record.sha256, MEDIA_TYPE)
     try:
+        original = _show_original(record, root, side_px) if size == "screen" else None
+        if original is not None:
+            return original
         path = make_rendition(folder, root, record.path, size, side_px, settings.datasets.max_pixels)
     except ImageUnreadableError as error:
         msg = f"image {image_id} cannot be shown: {error}"
         raise NotFoundError(msg) from error
     return Rendition(path, path.name.partition("-")[0], MEDIA_TYPE)
+
+
+def _show_original(record: ImageRecord, root: Path, side_px: int) -> Rendition | None:
+    """The image's own bytes, if they are those that were decoded and any browser shows them as we would."""
+    if record.sha256 is None or record.width is None or record.height is None:
+        return None
+    if max(record.width, record.height) > side_px:
+        return None
+    if PurePosixPath(record.path).suffix.lower() not in SHOWN_BY_BROWSERS:
+        return None
+    content = read_inside(root, record.path)
+    if hash_bytes(content) != record.sha256:
+        return None  # changed since: it may be anything now
+    media_type = open_bytes(content, PurePosixPath(record.path).suffix, record.width * record.height).media_type
+    return None if media_type is None else Rendition(content, record.sha256, media_type)
 
 
 def _locate(database: Database, image_id: int) -> tuple[ImageRecord, Path]:

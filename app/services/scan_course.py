@@ -56,7 +56,7 @@ class Course:
         self._sample(round(self._latest - self._began, 2), finished)
         return {
             "samples": self._samples,
-            "shares": {stage: round(spent, 3) for stage, spent in self._seconds.items()}
+            "shares": {stage: round(spent, 6) for stage, spent in self._seconds.items()}
             | {"waiting_for": self._waiting_for()},
             "rss_bytes": rss_bytes(),
             "device_bytes": None,

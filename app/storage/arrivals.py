@@ -50,8 +50,13 @@ def mark_missing(session: Session, dataset_id: int, walk: str, unlisted: Sequenc
     )
 
 
-def mark_changed(session: Session, dataset_id: int, walk: str) -> None:
-    """Images whose size or time differs, or that are back, must be inspected again."""
+def mark_changed(session: Session, dataset_id: int, walk: str, bad_name: str) -> None:
+    """Images whose size or time differs, or that are back, must be inspected again.
+
+    So must a file that stands where one was, or is, whose name cannot be stored (``bad_name`` is the reason that such
+    a file carries): renaming keeps size and time.
+    """
+    had, has = ImageRow.unreadable == bad_name, ArrivalRow.unreadable == bad_name
     same_path = and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
     differs = exists().where(
         same_path,
@@ -59,11 +64,13 @@ def mark_changed(session: Session, dataset_id: int, walk: str) -> None:
             ArrivalRow.size_bytes != ImageRow.size_bytes,
             ArrivalRow.mtime_ns != ImageRow.mtime_ns,
             ImageRow.missing_since.is_not(None),
+            func.coalesce(had, literal(False)) != func.coalesce(has, literal(False)),  # noqa: FBT003
         ),
     )
     values = {
         "size_bytes": select(ArrivalRow.size_bytes).where(same_path).scalar_subquery(),
         "mtime_ns": select(ArrivalRow.mtime_ns).where(same_path).scalar_subquery(),
+        "unreadable": select(ArrivalRow.unreadable).where(same_path).scalar_subquery(),
         "missing_since": None,
         "inspected_at": None,
     }

@@ -49,9 +49,11 @@ def get_file(parts: GivenParts, image_id: int, v: Version = None, if_none_match:
 def get_smaller(
     parts: GivenParts, image_id: int, size: RenditionSize, v: Version = None, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """An upright JPEG, made on demand."""
+    """An upright JPEG or WebP: kept from the scan, made on demand, or the image itself where it fits."""
     rendition = get_rendition(parts.database, parts.settings, image_id, size)
     headers = _headers(rendition.sha256, v, f"-{size}")
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return FileResponse(rendition.path, media_type=rendition.media_type, headers=headers)
+    if isinstance(rendition.kept, bytes):
+        return Response(rendition.kept, media_type=rendition.media_type, headers=headers)
+    return FileResponse(rendition.kept, media_type=rendition.media_type, headers=headers)

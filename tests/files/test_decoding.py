@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, TiffImagePlugin
 
 from app.errors import ImageUnreadableError
-from app.files.decoding import decode_bytes, decode_file, sniff_media_type
+from app.files.decoding import decode_bytes, decode_file, open_bytes, sniff_media_type
 
 MAX_PIXELS = 200_000_000
 FORMATS = {
@@ -335,3 +335,90 @@ def test_the_media_type_comes_from_the_content(extension: str, kind: str) -> Non
 def test_what_is_no_image_has_no_type_that_a_browser_runs() -> None:
     """HTML that calls itself .jpg is sent as plain bytes."""
     assert sniff_media_type(b"<html><script>alert(1)</script>") == "application/octet-stream"
+
+
+def big_jpeg(size: tuple[int, int] = (1600, 1200), orientation: int = 1) -> bytes:
+    """A JPEG as a camera writes it."""
+    return encode(STORED[orientation](quarters(size)), "JPEG", quality=90, exif=exif_block(orientation))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_jpeg_keeps_its_full_width_and_height(tmp_path: Path, orientation: int) -> None:
+    """Fewer pixels are decoded, upright all the same, and the image is as large as it is."""
+    (tmp_path / "a.jpg").write_bytes(big_jpeg(orientation=orientation))
+    decoded = decode_file(tmp_path, "a.jpg", MAX_PIXELS, enough_px=400)
+    assert (decoded.width, decoded.height, decoded.pixels.size) == (1600, 1200, (400, 300))
+    assert corners(decoded.pixels) == "rgbw"
+
+
+@pytest.mark.parametrize(
+    ("shorter", "longer", "expected"),
+    [
+        (1200, 0, (1600, 1200)),
+        (601, 0, (1600, 1200)),
+        (600, 0, (800, 600)),
+        (300, 0, (400, 300)),
+        (300, 801, (1600, 1200)),
+        (150, 800, (800, 600)),
+        (1, 1, (200, 150)),
+        (5000, 0, (1600, 1200)),
+    ],
+)
+def test_a_jpeg_is_reduced_no_further_than_asked(shorter: int, longer: int, expected: tuple[int, int]) -> None:
+    """Both sides have at least the pixels that somebody needs of them."""
+    undecoded = open_bytes(big_jpeg(), ".jpg", MAX_PIXELS)
+    undecoded.reduce(shorter, longer)
+    assert undecoded.pixels == expected[0] * expected[1]
+    assert undecoded.decode()[0].size == expected
+
+
+def test_odd_sides_are_rounded_up_never_below_what_is_needed() -> None:
+    """1,601 pixels halved are 801, and the full size stays what it was."""
+    undecoded = open_bytes(big_jpeg((1601, 1203)), ".jpg", MAX_PIXELS)
+    undecoded.reduce(600, 0)
+    picture, width, height = undecoded.decode()
+    assert (picture.size, width, height) == ((801, 602), 1601, 1203)
+
+
+def test_other_formats_are_decoded_whole() -> None:
+    """Only JPEG can be reduced on the way."""
+    undecoded = open_bytes(encode(quarters((640, 320)), "PNG"), ".png", MAX_PIXELS)
+    undecoded.reduce(32, 32)
+    assert undecoded.decode()[0].size == (640, 320)
+
+
+def test_a_truncated_jpeg_is_unreadable_though_it_is_reduced() -> None:
+    """Every byte is read all the same."""
+    noise = np.random.default_rng(5).integers(0, 256, (600, 800, 3), np.uint8)
+    content = encode(Image.fromarray(noise), "JPEG")
+    undecoded = open_bytes(content[: len(content) * 9 // 10], ".jpg", MAX_PIXELS)
+    undecoded.reduce(75, 100)
+    with pytest.raises(ImageUnreadableError, match="truncated"):
+        undecoded.decode()
+
+
+def test_what_is_made_of_a_picture_carries_nothing_of_its_metadata() -> None:
+    """Neither a comment nor a profile goes into a rendition."""
+    content = encode(quarters(), "JPEG", comment=b"secret", icc_profile=b"profile", exif=exif_block(1))
+    assert decode_bytes(content, ".jpg", MAX_PIXELS).info == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "extension", "expected"),
+    [
+        (encode(quarters(), "JPEG"), ".jpg", "image/jpeg"),
+        (encode(quarters().convert("L"), "JPEG"), ".jpg", "image/jpeg"),
+        (encode(quarters(), "WEBP"), ".webp", "image/webp"),
+        (encode(quarters().convert("CMYK"), "JPEG"), ".jpg", None),
+        (encode(quarters(), "JPEG", exif=exif_block(3)), ".jpg", None),
+        (encode(quarters(), "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 32))]), ".webp", None),
+        (encode(quarters().convert("RGBA"), "WEBP", lossless=True), ".webp", "image/webp"),
+        (encode(quarters(), "PNG"), ".png", None),
+    ],
+    ids=["JPEG", "grey JPEG", "WebP", "CMYK", "upside down", "animation", "WebP without alpha", "PNG"],
+)
+def test_only_what_browsers_show_as_we_do_is_shown_as_it_is(
+    content: bytes, extension: str, expected: str | None
+) -> None:
+    """An upright still JPEG or WebP in usual colours."""
+    assert open_bytes(content, extension, MAX_PIXELS).media_type == expected

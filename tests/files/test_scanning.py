@@ -123,6 +123,20 @@ def test_a_name_that_is_not_utf_8_is_found_and_cannot_be_read(tmp_path: Path) ->
     assert found["football/caf\\xe9.png"].unreadable == NAME_NOT_UTF8
 
 
+def test_files_whose_names_would_be_written_alike_have_a_path_each(tmp_path: Path) -> None:
+    """A byte that is no UTF-8, and others that are really called as it is written: none takes another's place."""
+    folder = tmp_path / "football"
+    folder.mkdir()
+    names = (b"/a\xe9.png", b"/a\\xe9.png", b"/\\xfe\xff.png", b"/\xfe\\xff.png")
+    for name in names:
+        Path(os.fsdecode(os.fsencode(folder) + name)).write_bytes(name)
+    paths = [item.path for item in walk_images(tmp_path, folder)]
+    assert len(paths) == len(set(paths)) == len(names)
+    found, _ = walk(tmp_path)
+    assert found["football/a\\xe9.png"].unreadable is None
+    assert found["football/a\\xe9.png~"].unreadable == NAME_NOT_UTF8
+
+
 def test_a_folder_that_vanishes_is_named(tmp_path: Path) -> None:
     """A folder that cannot be listed takes nothing from the rest."""
     found, ignored = walk(tmp_path, "no-such-folder")

@@ -353,6 +353,39 @@ def test_a_file_whose_name_is_not_utf_8_is_unreadable_with_its_reason(workshop: 
     assert workshop.items(1)["football/caf\\xe9.png"].record.unreadable == NAME_NOT_UTF8
 
 
+def odd_file(folder: Path, name: bytes, content: bytes = b"x") -> Path:
+    """A file whose name is any bytes."""
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_called_as_another_s_bad_name_is_written_stands_beside_it(workshop: Workshop) -> None:
+    """The one is readable, the other named as unreadable; neither breaks registering."""
+    root = workshop.fill({"football/caf\\xe9.png": 200, "background/c.png": 10})
+    odd_file(root / "football", b"caf\xe9.png")
+    view = workshop.add(root)
+    workshop.scan(1)
+    assert (view.images, view.unreadable) == (3, 1)
+    items = workshop.items(1)
+    assert items["football/caf\\xe9.png"].record.score == pytest.approx(200 / 255)
+    assert items["football/caf\\xe9.png~"].record.unreadable == NAME_NOT_UTF8
+
+
+def test_a_bad_name_that_is_put_right_makes_the_image_readable(workshop: Workshop) -> None:
+    """Renaming keeps size and time, and here even the path; the scan looks at it all the same."""
+    root = workshop.fill(FILES)
+    content = draw(workshop.folder / "other.png", 100).read_bytes()
+    path = odd_file(root / "football", b"caf\xe9.png", content)
+    workshop.add(root)
+    workshop.scan(1)
+    path.rename(root / "football" / "caf\\xe9.png")
+    scan = workshop.scan(1)
+    item = workshop.items(1)["football/caf\\xe9.png"]
+    assert (scan.scored, scan.unreadable, item.record.unreadable) == (1, 0, None)
+    assert item.record.score == pytest.approx(100 / 255)
+
+
 def test_datasets_are_apart(workshop: Workshop) -> None:
     """The same file names in two roots are different images."""
     workshop.ready(FILES, "one")

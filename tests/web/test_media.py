@@ -78,6 +78,21 @@ def test_a_rendition_is_upright_and_bounded(
     assert "secret" not in str(response.headers)
 
 
+def test_an_upright_jpeg_that_fits_the_screen_is_its_own_screen_picture(workshop: Workshop, browser: Browser) -> None:
+    """The very bytes, without the name; a thumbnail of it is smaller all the same."""
+    root = workshop.folder / "frames"
+    content = draw(root / "football" / "plain.jpg", 200, size=(640, 320)).read_bytes()
+    draw(root / "background" / "b.png", 1)
+    workshop.add(root)
+    url = f"/images/{workshop.image_id(1, 'football/plain.jpg')}/rendition"
+    screen, tile = browser.get(f"{url}/screen"), browser.get(f"{url}/tile")
+    assert (screen.status_code, screen.content, screen.headers["content-type"]) == (200, content, "image/jpeg")
+    assert "plain" not in str(screen.headers)
+    assert tile.content != content
+    etag = {"if-none-match": screen.headers["etag"]}
+    assert browser.get(f"{url}/screen", headers=etag).status_code == 304
+
+
 def test_a_picture_is_shown_and_never_run(workshop: Workshop, browser: Browser, path: Path) -> None:
     """HTML that calls itself .jpg is sent as plain bytes in a sandbox."""
     path.write_bytes(b"<html><script>alert(1)</script></html>")
