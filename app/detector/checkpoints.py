@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -39,11 +40,16 @@ class Checkpoint:
         return self.kind == TESTED_KIND
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the weight files, in the order of their names."""
+        """SHA-256 over the weight files, in the order of their names, and over the names of the classes.
+
+        The names are part of it because detections are stored under them: kept ones must not be taken for those of a
+        checkpoint whose classes have been renamed since.
+        """
         digest = hashlib.sha256()
         for path in self.weights:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(json.dumps(_read_config(self.folder).get("id2label"), sort_keys=True).encode())
         return digest.hexdigest()
 
 
@@ -144,16 +150,24 @@ def _in_folder(model: str, revision: str | None, folder: Path) -> Checkpoint:
 
 
 def _kind_of(folder: Path) -> str:
-    path = folder / NEEDED[0]
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, OSError, AttributeError, RecursionError) as error:
-        msg = f"detector.model: {path} cannot be read: {error}"
-        raise CheckpointError(msg) from error
+    path, kind = folder / NEEDED[0], _read_config(folder).get("model_type")
     if kind != TESTED_KIND and not (isinstance(kind, str) and kind in _known_kinds()):
         msg = f"detector.model: {path} is of type {kind!r}, which is no object detector that transformers knows"
         raise CheckpointError(msg)
     return str(kind)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / NEEDED[0]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        msg = f"detector.model: {path} cannot be read: {error}"
+        raise CheckpointError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"detector.model: {path} cannot be read: it is no JSON object"
+        raise CheckpointError(msg)
+    return content
 
 
 def _known_kinds() -> Collection[str]:

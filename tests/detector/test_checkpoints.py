@@ -27,7 +27,7 @@ def copy(tiny_dfine: Path, tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_a_checkpoint(copy: Path) -> None:
-    """Its hash is over the weights alone, so its place does not matter."""
+    """Its hash is over what it holds, so its place does not matter."""
     here = find_checkpoint(str(copy), None)
     moved = copy.rename(copy.with_name("elsewhere"))
     there = find_checkpoint(str(moved), None)
@@ -44,6 +44,16 @@ def test_other_weights_have_another_hash(copy: Path) -> None:
     name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
     tensors[name] = tensors[name] + 1e-3
     save_file(tensors, copy / "model.safetensors", {"format": "pt"})
+    assert find_checkpoint(str(copy), None).weights_sha256() != before
+
+
+def test_other_class_names_have_another_hash(copy: Path) -> None:
+    """Detections kept from before carry the old ones; what else is in the configuration does not matter."""
+    before = find_checkpoint(str(copy), None).weights_sha256()
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"dropout": 0.5}))
+    assert find_checkpoint(str(copy), None).weights_sha256() == before
+    (copy / "config.json").write_text(json.dumps(config | {"id2label": {"0": "person", "1": "football"}}))
     assert find_checkpoint(str(copy), None).weights_sha256() != before
 
 
@@ -123,7 +133,7 @@ def test_the_folder_of_a_training_run_is_an_original_checkpoint(original: Path, 
     named = find_checkpoint(str(original.parent), None, cache=cache)
     assert labels(plain.folder) == {"0": "class_0", "1": "class_1"}
     assert labels(named.folder) == {"0": "football", "1": "player"}
-    assert plain.weights_sha256() == named.weights_sha256()
+    assert plain.weights_sha256() != named.weights_sha256()
 
 
 def test_other_configurations_beside_weights_are_left_alone(original: Path, tmp_path: Path) -> None:
