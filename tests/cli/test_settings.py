@@ -53,7 +53,7 @@ def test_the_environment_wins_over_the_file_and_options_over_both(
         ("server: {port: 0}\n", r"server\.port: .*greater than or equal to 1"),
         ("detector: {threshold: 2}\n", r"detector\.threshold: .*less than or equal to 1"),
         ("detector: {target_classes: []}\n", r"detector\.target_classes: "),
-        ("detector: {device: tpu}\n", r"detector\.device: .*'auto', 'cpu' or 'cuda'"),
+        ("detector: {device: tpu}\n", r"detector\.device: .*'auto', 'cpu', 'cuda' or 'gpu'"),
         ("detector: {model: ./nothing}\n", r"detector\.model: the folder nothing is missing: create it"),
         ("detector: {model: dfine_s.pth}\n", r"detector\.model: the file dfine_s\.pth is missing"),
         ("datasets: {allowed_roots: [/no/such/folder]}\n", r"datasets\.allowed_roots\.0: the folder /no/such/folder"),
