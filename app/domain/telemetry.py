@@ -80,21 +80,33 @@ def read_telemetry(document: Mapping[str, Any] | None) -> Telemetry | None:
 
 
 def rates(samples: Sequence[tuple[float, int]], stretches: int = STRETCHES) -> tuple[Rate, ...]:
-    """Speed over at most ``stretches`` stretches of a scan, each of about as many samples.
+    """Speed over at most ``stretches`` stretches of a scan of about the same length: a short one says little.
 
     Where the clock or the count went back (a scan that was taken up again) no speed is known.
     """
-    step = max(1, -(-(len(samples) - 1) // stretches))
-    chosen = [*samples[:-1:step], *samples[-1:]]
     found = []
-    for (began, before), (ended, after) in pairwise(chosen):
+    for (began, before), (ended, after) in pairwise(_thin(samples, stretches)):
         if ended > began and after >= before and isfinite(ended - began):
             found.append(Rate(began, ended, (after - before) / (ended - began)))
     return tuple(found)
 
 
+def _thin(samples: Sequence[tuple[float, int]], stretches: int) -> list[tuple[float, int]]:
+    """Samples that lie far enough apart; the first and the last are among them."""
+    if len(samples) < 2:
+        return list(samples)
+    least_s = (samples[-1][0] - samples[0][0]) / stretches
+    kept = [samples[0]]
+    for sample in samples[1:]:
+        if not 0 <= sample[0] - kept[-1][0] < least_s:
+            kept.append(sample)
+    if kept[-1] is samples[-1]:
+        return kept
+    return [*(kept[:-1] if len(kept) > 1 else kept), samples[-1]]
+
+
 def mean_rate(samples: Sequence[tuple[float, int]]) -> float | None:
     """Images a second over all stretches of which the speed is known."""
-    known = rates(samples, max(1, len(samples)))
+    known = rates(samples)
     seconds = sum(rate.end_s - rate.begin_s for rate in known)
     return sum(rate.images_per_s * (rate.end_s - rate.begin_s) for rate in known) / seconds if seconds else None

@@ -62,6 +62,7 @@ class Course:
             "device_bytes": None,
             "batch_size": self._batch_size,
             "refused": list(self._detector.runtime.refused),
+            "gate": None if self._detector.runtime.gate is None else dict(self._detector.runtime.gate),
         }
 
     def _sample(self, elapsed_s: float, finished: int) -> None:

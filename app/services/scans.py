@@ -1,6 +1,6 @@
 """Asking for scans, looking at them, holding and cancelling them. :mod:`app.services.scanning` runs them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -99,9 +99,17 @@ def view_scan(session: Session, scan: Scan, alive: Liveness) -> ScanView:
         active=status in ("queued", "running", "stalled"),
         paused=scan.paused,
         priority=scan.priority,
-        engine=stored.find_engine(session, scan.id),
+        engine=_find_engine(session, scan),
         telemetry=read_telemetry(scan.telemetry),
     )
+
+
+def _find_engine(session: Session, scan: Scan) -> Engine | None:
+    """The engine with the gate of this scan: an engine passes one for each detector, and only its first is kept."""
+    engine = stored.find_engine(session, scan.id)
+    if engine is None or "gate" not in (scan.telemetry or {}):
+        return engine
+    return replace(engine, gate=(scan.telemetry or {})["gate"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from app.detector.base import Prepared
 from app.domain.detections import Detection
 from app.services.scanning import claim_scan
 from app.services.scans import request_scan
+from app.storage.engines import find_or_insert_engine
 from app.storage.scans import update_scan
+from app.storage.tables import ScoreRow
 from tests.parts import Browser, ColourDetector, Workshop
 
 FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0, "background/hot.png": 240}
@@ -99,6 +102,25 @@ def test_a_scan_tells_its_course(workshop: Workshop, api: Browser) -> None:
         update_scan(session, 1, telemetry=TELEMETRY)
     told = api.get("/api/scans/1").json()["telemetry"]
     assert told == {**TELEMETRY, "device_bytes": None, "batch_size": None}
+
+
+def test_a_scan_shows_its_own_gate(workshop: Workshop, api: Browser) -> None:
+    """An engine passes one for each detector; what it measured for another says nothing of this scan."""
+    with workshop.database.write() as session:
+        engine_id = find_or_insert_engine(
+            session,
+            fingerprint="openvino 2026.4.1 cpu float32",
+            backend="openvino",
+            device="cpu",
+            precision="float32",
+            gate={"canaries": 64, "min_iou": 0.97},
+            now=workshop.clock(),
+        )
+        session.execute(update(ScoreRow).values(engine_id=engine_id))
+    assert api.get("/api/scans/1").json()["engine"]["gate"] == {"canaries": 64, "min_iou": 0.97}
+    record(workshop, 1, telemetry={**TELEMETRY, "gate": {"canaries": 96, "min_iou": 0.99997}})
+    assert api.get("/api/scans/1").json()["engine"]["gate"]["canaries"] == 96
+    assert "0.99997" in api.get("/scans/1").text
 
 
 def test_unreadable_images_are_retried(workshop: Workshop, browser: Browser) -> None:
