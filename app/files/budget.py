@@ -39,13 +39,9 @@ class PixelBudget:
         Raises:
             BudgetClosedError: it was closed meanwhile.
         """
-        ticket = object()
         with self._changed:
-            self._waiting.append(ticket)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._closed or (self._waiting[0] is ticket and self._fits(pixels)))
-            self._waiting.remove(ticket)
-            self._changed.notify_all()
+            if self._waiting or not self._fits(pixels):
+                self._wait(pixels)
             if self._closed:
                 raise BudgetClosedError
             self._held += pixels
@@ -54,6 +50,18 @@ class PixelBudget:
         """Give pixels back (less than 0), or hold more without waiting: a picture already let in has grown."""
         with self._changed:
             self._held += pixels
+            self._tell()
+
+    def _wait(self, pixels: int) -> None:
+        ticket = object()
+        self._waiting.append(ticket)
+        self._changed.notify_all()
+        self._changed.wait_for(lambda: self._closed or (self._waiting[0] is ticket and self._fits(pixels)))
+        self._waiting.remove(ticket)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._waiting:  # waking threads for nothing costs more than a small picture's decoding
             self._changed.notify_all()
 
     def close(self) -> None:

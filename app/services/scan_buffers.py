@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from threading import Condition
+from threading import Condition, Lock
 from typing import Generic, TypeVar
 
 from app.files.budget import PixelBudget
@@ -18,48 +18,55 @@ class Channel(Generic[T]):
         self._room = room
         self._producers = producers
         self._items: deque[T] = deque()
+        self._given = 0  #: by :meth:`get_all`, and still being worked on
         self._closed = False
-        self._changed = Condition()
+        lock = Lock()
+        self._has_room, self._has_items = Condition(lock), Condition(lock)
 
     def put(self, item: T) -> bool:
         """Hand something over, waiting for room; False if nobody wants it any more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._items) < self._room)
+        with self._has_room:
+            self._has_room.wait_for(lambda: self._closed or len(self._items) + self._given < self._room)
             if self._closed:
                 return False
             self._items.append(item)
-            self._changed.notify_all()
+            self._has_items.notify()
             return True
 
     def get(self) -> T | None:
         """The next one, waiting for it; None once no more will come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._is_over())
+        with self._has_items:
+            self._has_items.wait_for(lambda: self._items or self._is_over())
             if self._closed or not self._items:
                 return None
-            self._changed.notify_all()
-            return self._items.popleft()
+            item = self._items.popleft()
+            if len(self._items) <= self._room // 2:  # not for each one: then both sides would only wake each other
+                self._has_room.notify_all()
+            return item
 
     def get_all(self) -> list[T]:
-        """All there are, waiting for one; none once no more will come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._is_over())
+        """All there are, waiting for one; none once no more will come. They take up room until the next call."""
+        with self._has_items:
+            self._given = 0
+            self._has_room.notify_all()
+            self._has_items.wait_for(lambda: self._items or self._is_over())
             items = [] if self._closed else list(self._items)
             self._items.clear()
-            self._changed.notify_all()
+            self._given = len(items)
             return items
 
     def end(self) -> None:
         """One of the producers has no more."""
-        with self._changed:
+        with self._has_items:
             self._producers -= 1
-            self._changed.notify_all()
+            self._has_items.notify_all()
 
     def close(self) -> None:
         """Take nothing more and give nothing more, whatever is still in it."""
-        with self._changed:
+        with self._has_items:
             self._closed = True
-            self._changed.notify_all()
+            self._has_items.notify_all()
+            self._has_room.notify_all()
 
     def _is_over(self) -> bool:
         return self._closed or self._producers == 0
@@ -87,12 +94,14 @@ class Shelf(Generic[T]):
         """Lay an image on it, waiting for room; what needs no model goes with the next batch all the same."""
         with self._changed:
             place, room = (self._ready, self._room) if for_model else (self._aside, ASIDE)
-            self._waiting += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._closed or len(place) < room)
-            self._waiting -= 1
+            if len(place) >= room:
+                self._waiting += 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._closed or len(place) < room)
+                self._waiting -= 1
             place.append(item)
-            self._changed.notify_all()
+            if self._may_take():
+                self._changed.notify_all()
 
     def take(self) -> tuple[Sequence[T], Sequence[T]] | None:
         """The next batch for the model, and what needs none; None once no more will come."""
@@ -103,7 +112,8 @@ class Shelf(Generic[T]):
             batch = [self._ready.popleft() for _ in range(min(self._batch_size, len(self._ready)))]
             aside = list(self._aside)
             self._aside.clear()
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
             return batch, aside
 
     def end(self) -> None:

@@ -23,6 +23,9 @@ from app.storage.scans import PendingImage
 PIXELS_AHEAD = 200_000_000  #: decoded pixels (4 bytes each) that may be in memory
 BATCHES_AHEAD = 2  #: decoded batches that may wait for the model, beside those that it has
 LISTED_AHEAD = 1024
+#: Batches that are through the model and not stored yet: while one is being stored the model is at the next, and goes
+#: no further ahead. So a crash costs that one, and what is in the model.
+UNSTORED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Pipeline:
         room = batch_size * (detector.parallel + BATCHES_AHEAD)
         self._listed: Channel[PendingImage] = Channel(LISTED_AHEAD)
         self._shelf: Shelf[Looked] = Shelf(batch_size, room, PIXELS_AHEAD, self._decoders)
-        self._scored: Channel[Scored] = Channel(detector.parallel, detector.parallel)
+        self._scored: Channel[Scored] = Channel(UNSTORED, detector.parallel)
         self._error: BaseException | None = None
         self._lock = Lock()
         self._count = 0
@@ -62,8 +65,7 @@ class Pipeline:
     def run(self, pages: Iterator[list[PendingImage]], look: Look, store: Callable[[list[Scored]], bool]) -> bool:
         """Take every image through; False if ``store`` asked for an early end and images are left.
 
-        ``store`` gets finished batches, several at once where it is slow, and says whether to go on. What the model
-        has begun is still stored after that.
+        ``store`` gets finished batches and says whether to go on. What the model has begun is still stored after that.
         """
         with ThreadPoolExecutor(1 + self._decoders + self._detector.parallel, thread_name_prefix="scan") as pool:
             self._start(pool, partial(self._list, pages), self._listed.end)
