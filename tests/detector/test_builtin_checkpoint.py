@@ -78,12 +78,12 @@ def judged(model: DFineForObjectDetection) -> tuple[np.ndarray, np.ndarray, list
 
 
 def test_scores_tell_balls_from_empty_frames(judged: tuple[np.ndarray, np.ndarray, list[bool]]) -> None:
-    """Of a ball and an empty frame the ball's scores higher in more than 85 of 100 pairs."""
+    """Of a ball and an empty frame the ball's scores higher in more than 93 of 100 pairs."""
     truth, scores, _ = judged
     pairs = scores[truth][:, None] - scores[~truth][None]
-    assert np.mean((pairs > 0) + 0.5 * (pairs == 0)) > 0.85
+    assert np.mean((pairs > 0) + 0.5 * (pairs == 0)) > 0.93
 
 
 def test_the_best_box_lies_on_the_ball(judged: tuple[np.ndarray, np.ndarray, list[bool]]) -> None:
     """The centre of the most confident box is on the ball in most frames."""
-    assert np.mean(judged[2]) > 0.6
+    assert np.mean(judged[2]) > 0.75
