@@ -117,6 +117,7 @@ def test_a_scan_shows_its_own_gate(workshop: Workshop, api: Browser) -> None:
             now=workshop.clock(),
         )
         session.execute(update(ScoreRow).values(engine_id=engine_id))
+    record(workshop, 1, telemetry=TELEMETRY)
     assert api.get("/api/scans/1").json()["engine"]["gate"] == {"canaries": 64, "min_iou": 0.97}
     record(workshop, 1, telemetry={**TELEMETRY, "gate": {"canaries": 96, "min_iou": 0.99997}})
     assert api.get("/api/scans/1").json()["engine"]["gate"]["canaries"] == 96
