@@ -14,7 +14,8 @@ from app.config import Settings
 from app.detector.base import Detector
 from app.errors import TouchlineError
 from app.services.clock import Clock
-from app.services.datasets import get_dataset, refresh_images
+from app.services.datasets import get_dataset
+from app.services.refreshing import refresh_images
 from app.services.renditions import ScanRenditions
 from app.services.scan_looking import Looker
 from app.services.scan_pipeline import Pipeline, Scored

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.tables import ArrivalRow, DetectionRow, ImageRow, ScoreRow
+from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
 
 
 def insert_arrivals(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -29,17 +29,23 @@ def _known(dataset_id: int) -> Any:
     return exists().where(ImageRow.dataset_id == dataset_id, ImageRow.path == ArrivalRow.path)
 
 
-def mark_missing(session: Session, dataset_id: int, walk: str, unlisted: Sequence[str], now: datetime) -> None:
-    """Images whose path the walk did not meet are missing; their scores and boxes go, their reviews stay.
+def find_gone(session: Session, dataset_id: int, walk: str, unlisted: Sequence[str]) -> list[int]:
+    """Images whose path the walk did not meet, and that were not missing before.
 
     Of what lies in the ``unlisted`` folders nothing is known, so it stays as it is.
     """
-    gone = and_(
+    gone = (
         ImageRow.dataset_id == dataset_id,
         ImageRow.missing_since.is_(None),
         ~_arrived(walk),
         *(~ImageRow.path.startswith(f"{folder}/", autoescape=True) for folder in unlisted),
     )
+    return list(session.scalars(select(ImageRow.id).where(*gone).order_by(ImageRow.id)))
+
+
+def mark_missing(session: Session, walk: str, image_ids: Sequence[int], now: datetime) -> None:
+    """Images are missing, if the walk really did not meet them; their scores and boxes go, their reviews stay."""
+    gone = and_(ImageRow.id.in_(image_ids), ~_arrived(walk))
     for table in (ScoreRow, DetectionRow):
         session.execute(
             delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
@@ -50,23 +56,32 @@ def mark_missing(session: Session, dataset_id: int, walk: str, unlisted: Sequenc
     )
 
 
-def mark_changed(session: Session, dataset_id: int, walk: str, bad_name: str) -> None:
-    """Images whose size or time differs, or that are back, must be inspected again.
+def find_changed(session: Session, dataset_id: int, walk: str, bad_name: str) -> list[int]:
+    """Images that must be inspected again: their size or time differs, or they are back.
 
     So must a file that stands where one was, or is, whose name cannot be stored (``bad_name`` is the reason that such
     a file carries): renaming keeps size and time.
     """
-    had, has = ImageRow.unreadable == bad_name, ArrivalRow.unreadable == bad_name
-    same_path = and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
-    differs = exists().where(
-        same_path,
-        or_(
-            ArrivalRow.size_bytes != ImageRow.size_bytes,
-            ArrivalRow.mtime_ns != ImageRow.mtime_ns,
-            ImageRow.missing_since.is_not(None),
-            func.coalesce(had, literal(False)) != func.coalesce(has, literal(False)),  # noqa: FBT003
-        ),
+    had, has = (func.coalesce(row.unreadable, "") == bad_name for row in (ImageRow, ArrivalRow))
+    differs = or_(
+        ArrivalRow.size_bytes != ImageRow.size_bytes,
+        ArrivalRow.mtime_ns != ImageRow.mtime_ns,
+        ImageRow.missing_since.is_not(None),
+        had != has,
     )
+    # By the walk's own index: this reads every image, so each look-up counts.
+    rows = session.scalars(
+        select(ImageRow.id)
+        .join(ArrivalRow, and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path))
+        .where(ImageRow.dataset_id == dataset_id, differs)
+        .order_by(ImageRow.id)
+    )
+    return list(rows)
+
+
+def mark_changed(session: Session, walk: str, image_ids: Sequence[int]) -> None:
+    """Images have what the walk saw of them, and must be inspected again."""
+    same_path = and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
     values = {
         "size_bytes": select(ArrivalRow.size_bytes).where(same_path).scalar_subquery(),
         "mtime_ns": select(ArrivalRow.mtime_ns).where(same_path).scalar_subquery(),
@@ -75,7 +90,7 @@ def mark_changed(session: Session, dataset_id: int, walk: str, bad_name: str) ->
         "inspected_at": None,
     }
     session.execute(
-        update(ImageRow).where(ImageRow.dataset_id == dataset_id, differs).values(**values),
+        update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
         execution_options={"synchronize_session": False},
     )
 
@@ -100,29 +115,48 @@ def find_new_of_sizes(session: Session, dataset_id: int, walk: str, sizes: Seque
     return [(row.id, row.path) for row in rows]
 
 
-def move_image(session: Session, image_id: int, arrival_id: int) -> None:
-    """An image has a new path, and so perhaps a new given label; its reviews and scores stay with it."""
-    arrival = session.get_one(ArrivalRow, arrival_id)
-    session.execute(
-        update(ImageRow)
-        .where(ImageRow.id == image_id)
-        .values(
-            path=arrival.path,
-            given=arrival.given,
-            size_bytes=arrival.size_bytes,
-            mtime_ns=arrival.mtime_ns,
-            missing_since=None,
+def move_images(session: Session, moved: Sequence[tuple[int, int]]) -> None:
+    """Images have new paths, and so perhaps new given labels; their reviews and scores stay with them.
+
+    ``moved`` are pairs of an image's id and its arrival's.
+    """
+    found = session.execute(
+        select(ArrivalRow.id, ArrivalRow.path, ArrivalRow.given, ArrivalRow.size_bytes, ArrivalRow.mtime_ns).where(
+            ArrivalRow.id.in_([arrival_id for _, arrival_id in moved])
         )
     )
-    session.execute(update(ScoreRow).where(ScoreRow.image_id == image_id).values(given=arrival.given))
+    arrivals = {row.id: row for row in found}
+    rows = [(image_id, arrivals[arrival_id]) for image_id, arrival_id in moved]
+    session.execute(
+        update(ImageRow),
+        [
+            {
+                "id": image_id,
+                "path": row.path,
+                "given": row.given,
+                "size_bytes": row.size_bytes,
+                "mtime_ns": row.mtime_ns,
+                "missing_since": None,
+            }
+            for image_id, row in rows
+        ],
+    )
+    for given in SIDES:
+        ids = [image_id for image_id, row in rows if row.given == given]
+        session.execute(
+            update(ScoreRow).where(ScoreRow.image_id.in_(ids), ScoreRow.given != given).values(given=given),
+            execution_options={"synchronize_session": False},
+        )
 
 
-def iter_new(session: Session, walk: str, chunk: int) -> Iterator[tuple[int, int]]:
-    """Ranges ``(low, high)`` of the shuffled number, each with about ``chunk`` arrivals in it."""
-    total = session.scalar(select(func.count()).select_from(ArrivalRow).where(ArrivalRow.walk == walk)) or 0
-    parts = max(1, -(-total // chunk))
-    step = SHUFFLE_RANGE // parts + 1
-    for low in range(0, SHUFFLE_RANGE, step):
+def iter_new(session: Session, dataset_id: int, walk: str, chunk: int) -> Iterator[tuple[int, int]]:
+    """Ranges ``(low, high)`` of the shuffled number, each with about ``chunk`` new paths in it; none without any."""
+    total = session.scalar(
+        select(func.count()).select_from(ArrivalRow).where(ArrivalRow.walk == walk, ~_known(dataset_id))
+    )
+    parts = -(-(total or 0) // chunk)
+    step = SHUFFLE_RANGE // max(1, parts) + 1
+    for low in range(0, SHUFFLE_RANGE if parts else 0, step):
         yield low, min(low + step, SHUFFLE_RANGE)
 
 

@@ -10,8 +10,8 @@ from app.config import Settings
 from app.domain.relocation import Mode
 from app.domain.reviewing import Verdict
 from app.errors import UsageError
-from app.services import datasets
-from app.services.datasets import refresh_images
+from app.services import refreshing
+from app.services.refreshing import refresh_images
 from app.services.relocating import recover_relocations, request_apply, request_undo
 from app.services.relocations import plan_relocation, show_relocation
 from app.services.scans import request_scan, show_scan
@@ -81,7 +81,7 @@ def test_a_label_folder_that_is_gone_changes_nothing(workshop: Workshop, placed:
 def test_the_later_of_two_walks_wins(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two walks of one dataset at once leave every image registered."""
     workshop.ready(FILES)
-    walk = datasets.walk_images
+    walk = refreshing.walk_images
     begun: list[Path] = []
 
     def walk_twice(root: Path, folder: Path) -> object:
@@ -90,7 +90,7 @@ def test_the_later_of_two_walks_wins(workshop: Workshop, monkeypatch: pytest.Mon
             begun.append(folder)
             refresh_images(workshop.database, workshop.dataset(1), workshop.clock())
 
-    monkeypatch.setattr(datasets, "walk_images", walk_twice)
+    monkeypatch.setattr(refreshing, "walk_images", walk_twice)
     refresh_images(workshop.database, workshop.dataset(1), workshop.clock())
 
     assert set(workshop.items(1)) == set(FILES)

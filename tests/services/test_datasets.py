@@ -20,11 +20,11 @@ from app.services.datasets import (
     get_dataset,
     inspect_images,
     list_dataset_views,
-    refresh_images,
     register_dataset,
     set_threshold,
     view_files,
 )
+from app.services.refreshing import refresh_images
 from tests.parts import Workshop, draw
 
 FILES = {"football/a.png": 250, "football/b.png": 200, "background/c.png": 10}
