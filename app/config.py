@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -124,8 +124,41 @@ class DetectorSettings(_Section):
         description="Boxes below this confidence are not stored; thresholds move above it.",
     )
     batch_size: int = Field(8, ge=1, le=512, description="Images per batch; halved when memory runs out.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes CUDA when it is present.")
-    threads: int = Field(0, ge=0, le=512, description="CPU threads of the detector; 0 leaves it to torch.")
+    backend: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
+        "auto",
+        description="The engine that is tried first: auto takes torch on CUDA and openvino elsewhere. One that does "
+        "not see what the float32 reference sees is refused, and the next is taken.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto tries the fastest that the device computes in by itself, then float32."
+    )
+    device: Literal["auto", "cpu", "cuda", "gpu"] = Field(
+        "auto", description="auto takes CUDA when it is present; gpu is an Intel GPU, through openvino."
+    )
+    input_size: int = Field(
+        0, ge=0, le=4096, description="Side of the model's input in pixels, a multiple of 32; 0: the checkpoint's own."
+    )
+    slicing: Literal["off", "always", "selective"] = Field(
+        "off",
+        description="Looks at overlapping slices of an image too, for small objects: at every image, or only where "
+        "the whole image's score is undecided or the image is large.",
+    )
+    slice_px: int = Field(
+        384, ge=64, le=4096, description="Side of a slice in pixels of the image; at most 8 x 8 are cut."
+    )
+    undecided: tuple[float, float] = Field(
+        (0.15, 0.6), description="Scores of the whole image between which selective slicing looks closer."
+    )
+    mirror: bool = Field(False, description="Looks at the mirror image too and averages.")
+    threads: int = Field(0, ge=0, le=512, description="CPU threads of the detector; 0 leaves it to the engine.")
+
+    @field_validator("input_size")
+    @classmethod
+    def _of_whole_strides(cls, value: int) -> int:
+        if value % 32 or 0 < value < 64:
+            msg = "must be 0 or a multiple of 32 from 64 on"
+            raise ValueError(msg)
+        return value
 
 
 class WorkerSettings(_Section):
