@@ -149,7 +149,7 @@ class DetectorSettings(_Section):
     undecided: tuple[float, float] = Field(
         (0.15, 0.6), description="Scores of the whole image between which selective slicing looks closer."
     )
-    mirror: bool = Field(False, description="Looks at the mirror image too and averages.")
+    mirror: bool = Field(default=False, description="Looks at the mirror image too and averages.")
     threads: int = Field(0, ge=0, le=512, description="CPU threads of the detector; 0 leaves it to the engine.")
 
     @field_validator("input_size")

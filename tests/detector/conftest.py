@@ -58,7 +58,7 @@ def tiny_dfine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _tell_places_apart(model: DFineForObjectDetection) -> None:
-    """Fresh weights find every place of an image as good as any other, and which ones are taken is rounding's choice."""
+    """Fresh weights find all places of an image alike, and which ones are taken is then rounding's choice."""
     with torch.no_grad():
         for module in model.model.backbone.modules():
             if isinstance(module, torch.nn.Conv2d):
