@@ -97,7 +97,7 @@ def view_scan(session: Session, scan: Scan, alive: Liveness) -> ScanView:
         finished_at=scan.finished_at,
         error=scan.error,
         active=status in ("queued", "running", "stalled"),
-        paused=scan.paused,
+        paused=scan.paused and scan.status in stored.OPEN,
         priority=scan.priority,
         engine=_find_engine(session, scan),
         telemetry=read_telemetry(scan.telemetry),

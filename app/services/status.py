@@ -22,6 +22,7 @@ def view_status(database: Database, settings: Settings, clock: Clock) -> dict[st
         "worker": is_worker_alive(database, settings.worker, clock),
         "datasets": datasets,
         "queue": sum(each["scan"] is not None and each["scan"]["status"] == "queued" for each in datasets),
+        "paused": sum(each["scan"] is not None and each["scan"]["paused"] for each in datasets),
     }
 
 
@@ -41,7 +42,14 @@ def _dataset(session: Session, settings: Settings, clock: Clock, dataset_id: int
         "reviewed": stats.reviewed,
         "scan": None
         if scan is None
-        else {"id": scan.id, "status": scan.status, "finished": scan.finished, "total": scan.total},
+        else {
+            "id": scan.id,
+            "status": scan.status,
+            "finished": scan.finished,
+            "total": scan.total,
+            "paused": scan.paused,
+            "priority": scan.priority,
+        },
         "relocations": [
             {"id": found.id, "to": found.to, "status": found.status, "done": found.done, "failed": found.failed}
             for found in (view_relocation(session, row) for row in list_relocations(session, dataset_id, 10))
@@ -57,7 +65,7 @@ def describe_status(status: dict[str, Any]) -> str:
         told = (
             "never scanned"
             if scan is None
-            else f"scan {scan['id']} {scan['status']} {scan['finished']}/{scan['total']}"
+            else f"scan {scan['id']} {scan['status']}{', paused' * scan['paused']} {scan['finished']}/{scan['total']}"
         )
         lines.append(
             f"{each['id']}  {each['name']}: {each['images']} images, {each['unreadable']} unreadable; {told}; "

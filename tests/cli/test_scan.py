@@ -32,6 +32,7 @@ def test_a_scan_is_ranked_held_and_let_go(folder: Path) -> None:
     assert document(folder, "scan", "frames", "--priority", "-4")["priority"] == -4
     assert document(folder, "pause", "1")["paused"] is True
     assert "queued, paused" in run(folder, "scan", "frames").stdout
+    assert "scan 1 queued, paused 0/0" in run(folder, "status").stdout
     assert document(folder, "resume", "1")["paused"] is False
     assert run(folder, "scan", "frames", "--priority", "1001").returncode == 2
     assert "no scan 9" in refusal(run(folder, "pause", "9"), 2)

@@ -139,7 +139,7 @@ def test_a_paused_scan_can_be_cancelled(three: Workshop) -> None:
     """It ends at once, and holds nobody up."""
     hold(three)
     view = cancel_scan(three.database, three.settings.worker, three.clock, 1)
-    assert (view.status, view.active, view.held) == ("cancelled", False, False)
+    assert (view.status, view.active, view.paused) == ("cancelled", False, False)
     assert order(three) == [2, 3]
 
 

@@ -240,6 +240,13 @@ def test_a_destination_that_cannot_be_is_refused_at_once(
         (f"/images/{'9' * 30}/file", 404),
         (f"/api/images/{'9' * 30}", 404),
         (f"/api/scans/{'9' * 30}", 404),
+        (f"/api/scans/compare?a={'9' * 30}&b=1", 404),
+        (f"/api/scans/compare?a=1&b={LONG}", 422),
+        (f"/scans/{'9' * 30}", 404),
+        (f"/scans/{LONG}", 422),
+        (f"/scans/1?after={'9' * 30}", 200),
+        (f"/scans/1?after=-{'9' * 30}", 200),
+        (f"/scans/compare?a={'9' * 30}&b=1", 404),
         (f"/api/exports/{'9' * 30}", 404),
         (f"/api/relocations/{'9' * 30}", 404),
         (f"/api/relocations/{'9' * 30}/moves", 404),
@@ -276,6 +283,16 @@ def test_a_cursor_that_no_list_has_given_is_refused(signed: Browser, url: str, c
     order = "path" if cursor == cursor_of('["path", "\\ud800", 1]') else "suspicion"
     response = signed.get(url, params={"dataset": 1, "order": order, "cursor": cursor})
     assert_problem(response, 422, "cursor")
+
+
+@pytest.mark.parametrize(
+    "cursor", [cursor_of('["path", "x", 1]'), cursor_of('["change", "x", 1]'), cursor_of('["change", NaN, 1]'), "="]
+)
+def test_a_cursor_of_a_comparison_is_its_own(signed: Browser, cursor: str) -> None:
+    """Refused before anything is compared, for programs and people."""
+    response = signed.get("/api/scans/compare", params={"a": 1, "b": 1, "cursor": cursor})
+    assert_problem(response, 422, "cursor")
+    assert signed.get("/scans/compare", params={"a": 1, "b": 1, "cursor": cursor}, headers=PAGE).status_code == 422
 
 
 def test_a_cursor_that_a_list_has_given_is_taken(signed: Browser) -> None:
