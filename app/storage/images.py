@@ -253,12 +253,20 @@ def detections_of(
     return found
 
 
+def of_dataset_by_id(dataset_id: int) -> ColumnElement[bool]:
+    """Whether an image is of a dataset, in a form that no index answers, for pages in the order of ids.
+
+    With an index on the dataset SQLite would fetch and sort the whole dataset anew for each page.
+    """
+    return ImageRow.dataset_id + 0 == dataset_id
+
+
 def find_uninspected(session: Session, dataset_id: int, after: int, limit: int) -> list[tuple[int, str]]:
     """Images nobody has decoded since they arrived or changed: ``(id, path)``."""
     rows = session.execute(
         select(ImageRow.id, ImageRow.path)
         .where(
-            ImageRow.dataset_id == dataset_id,
+            of_dataset_by_id(dataset_id),
             ImageRow.id > after,
             ImageRow.inspected_at.is_(None),
             ImageRow.missing_since.is_(None),

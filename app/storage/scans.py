@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.detections import DetectorIdentity
 from app.storage.datasets import MAX_ID
+from app.storage.images import of_dataset_by_id
 from app.storage.tables import DatasetRow, DetectionRow, DetectorRow, EngineRow, ImageRow, ScanRow, ScoreRow
 
 OPEN = ("queued", "running")
@@ -245,7 +246,7 @@ def find_pending(session: Session, dataset_id: int, detector_id: int, after: int
         )
         .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == detector_id))
         .where(
-            ImageRow.dataset_id == dataset_id,
+            of_dataset_by_id(dataset_id),
             ImageRow.id > after,
             ImageRow.missing_since.is_(None),
             or_(ScoreRow.image_id.is_(None), ImageRow.inspected_at.is_(None)),

@@ -1,0 +1,43 @@
+"""Pages in the order of ids are read from where the last one ended, not sorted anew out of the whole dataset."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.storage.database import Session
+from app.storage.images import find_uninspected
+from app.storage.scans import find_pending
+from tests.parts import Workshop
+
+
+def plan_of(workshop: Workshop, query: Callable[[Session], Any]) -> str:
+    """How SQLite goes about the statement that a query function sends."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    engine = workshop.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    with workshop.database.read() as session:
+        query(session)
+    event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = sent[-1]
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return "\n".join(row[-1] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [lambda session: find_pending(session, 1, 1, 5, 10), lambda session: find_uninspected(session, 1, 5, 10)],
+    ids=["pending", "uninspected"],
+)
+def test_a_page_begins_where_the_last_one_ended(workshop: Workshop, query: Callable[[Session], Any]) -> None:
+    """A range of ids, and nothing to sort: so the last page costs what the first one did."""
+    plan = plan_of(workshop, query)
+    assert "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)" in plan
+    assert "TEMP B-TREE" not in plan
