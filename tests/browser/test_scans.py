@@ -97,7 +97,7 @@ def test_paused_and_resumed_by_keyboard(watched: Server, show: Callable[..., Pag
     expect(page.get_by_role("button", name="Resume scan 4")).to_be_visible()
     expect(page.locator("#live")).to_contain_text("Scan 4 is paused")
     assert watched.get("/api/scans/4")["paused"] is True
-    page.get_by_role("button", name="Resume scan 4").focus()
+    expect(page.get_by_role("button", name="Resume scan 4")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pause scan 4")).to_be_visible()
     assert watched.get("/api/scans/4")["paused"] is False
@@ -110,6 +110,7 @@ def test_ranked_in_the_queue(watched: Server, show: Callable[..., Page]) -> None
     expect(waiting.nth(2)).to_contain_text("Scan 5")
     page.get_by_role("button", name="Sooner scan 5").click()
     expect(waiting.nth(1)).to_contain_text("Scan 5")
+    expect(page.get_by_role("button", name="Sooner scan 5")).to_be_focused()
     page.get_by_role("button", name="Later scan 5").click()
     expect(waiting.nth(2)).to_contain_text("Scan 5")
 
