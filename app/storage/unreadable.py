@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.images import Side
 from app.storage.tables import ImageRow
 
 
@@ -23,6 +24,7 @@ class Unreadable:
 def _is_unreadable(dataset_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
         ImageRow.dataset_id == dataset_id,
+        ImageRow.given.in_(list(Side)),  # every image; named so that an index leads to the few, not past all others
         ImageRow.missing_since.is_(None),
         ImageRow.unreadable.is_not(None),
     )
