@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from app.config import Settings
 from app.errors import InvalidInputError, NotFoundError, UsageError
 from app.files.scanning import NAME_NOT_UTF8
+from app.services import refreshing
 from app.services.datasets import (
     DEMO_MARKER,
     NewDataset,
@@ -351,6 +352,35 @@ def test_a_file_whose_name_is_not_utf_8_is_unreadable_with_its_reason(workshop: 
     scan = workshop.scan(1)
     assert (view.images, scan.status, scan.unreadable, scan.scored) == (4, "done", 1, 3)
     assert workshop.items(1)["football/caf\\xe9.png"].record.unreadable == NAME_NOT_UTF8
+
+
+def test_a_folder_that_is_renamed_keeps_every_score_and_review(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More files than one transaction takes, some of them now filed under the other label: none is scored again."""
+    monkeypatch.setattr(refreshing, "WRITE_CHUNK", 16)
+    files = {f"football/day/{n}.png": n + 40 for n in range(70)} | {f"background/day/{n}.png": n for n in range(50)}
+    root = workshop.fill(files)
+    workshop.add(root)
+    workshop.scan(1)
+    before = {path: item.record for path, item in workshop.items(1).items()}
+    for path in ("background/day/7.png", "football/day/7.png"):
+        workshop.call(before[path].id, "positive")
+    (root / "football" / "day").rename(root / "background" / "night")
+    (root / "background" / "day").rename(root / "background" / "noon")
+    draw(root / "football" / "new.png", 77, green=3)
+    scan = workshop.scan(1)
+    after = {path: item.record for path, item in workshop.items(1).items()}
+    assert (scan.total, scan.scored, scan.reused) == (121, 1, 120)
+    assert {path: record.id for path, record in after.items() if "new" not in path} == {
+        path.replace("football/day", "background/night").replace("/day/", "/noon/"): record.id
+        for path, record in before.items()
+    }
+    assert after["background/night/7.png"].verdict == after["background/noon/7.png"].verdict == "positive"
+    assert {record.given for path, record in after.items() if path.startswith("background/")} == {"negative"}
+    with workshop.database.engine.connect() as connection:
+        scores = connection.exec_driver_sql("SELECT given, count(*) FROM scores GROUP BY given ORDER BY given")
+        assert [tuple(row) for row in scores] == [("negative", 120), ("positive", 1)]
 
 
 def odd_file(folder: Path, name: bytes, content: bytes = b"x") -> Path:
