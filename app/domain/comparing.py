@@ -14,6 +14,8 @@ class Change:
     path: str
     given: Side
     sha256: str | None
+    width: int | None
+    height: int | None
     score_a: float
     score_b: float
 

@@ -1,5 +1,6 @@
 """Two scans of a dataset with different detectors: what changed, image by image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.config import WorkerSettings
@@ -16,6 +17,7 @@ from app.storage import comparing as stored
 from app.storage.comparing import Pair
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
+from app.storage.images import DetectionRecord, detections_of
 from app.storage.scans import Scan, list_latest_by_detector
 
 ORDER = "change"
@@ -35,6 +37,10 @@ class ChangeView:
     flagged_b: bool
     url: str
     thumbnail: str
+    width: int
+    height: int
+    box_a: DetectionRecord | None  #: the strongest box of a target class, by the first detector
+    box_b: DetectionRecord | None
 
     @property
     def name(self) -> str:
@@ -91,7 +97,7 @@ def compare_scans(
             per_label={dataset.labels.name(side): counts[side] for side in Side},
             only_scored_by_a=stored.count_scores(session, dataset.id, pair.a) - total.images,
             only_scored_by_b=stored.count_scores(session, dataset.id, pair.b) - total.images,
-            items=tuple(_view(change, dataset) for change in page),
+            items=_view_all(session, page, dataset, pair, (one, other)),
             next=encode_cursor(ORDER, abs(page[-1].change), page[-1].image_id) if len(found) > limit else None,
         )
 
@@ -116,7 +122,24 @@ def _pair(one: Scan, other: Scan, dataset: Dataset) -> Pair:
     return Pair(dataset.id, dataset.threshold, one.detector_id or 0, other.detector_id or 0)
 
 
-def _view(change: Change, dataset: Dataset) -> ChangeView:
+def _view_all(
+    session: Session, page: Sequence[Change], dataset: Dataset, pair: Pair, scans: tuple[Scan, Scan]
+) -> tuple[ChangeView, ...]:
+    ids = [change.image_id for change in page]
+    by_a = _strongest(session, ids, pair.a, scans[0])
+    by_b = _strongest(session, ids, pair.b, scans[1])
+    return tuple(_view(change, dataset, by_a.get(change.image_id), by_b.get(change.image_id)) for change in page)
+
+
+def _strongest(session: Session, ids: Sequence[int], detector_id: int, scan: Scan) -> dict[int, DetectionRecord]:
+    """The strongest box of each image among the classes that the scan looked for."""
+    targets = (scan.detector or {}).get("target_classes", ())
+    found = detections_of(session, ids, dict.fromkeys(ids, detector_id))
+    wanted = {key: [box for box in boxes if box.class_name in targets] for key, boxes in found.items()}
+    return {key: boxes[0] for key, boxes in wanted.items() if boxes}
+
+
+def _view(change: Change, dataset: Dataset, box_a: DetectionRecord | None, box_b: DetectionRecord | None) -> ChangeView:
     flagged_a, flagged_b = change.flagged(dataset.threshold)
     return ChangeView(
         image_id=change.image_id,
@@ -129,6 +152,10 @@ def _view(change: Change, dataset: Dataset) -> ChangeView:
         flagged_b=flagged_b,
         url=f"/images/{change.image_id}",
         thumbnail=picture_url(change.image_id, change.sha256, "rendition/tile"),
+        width=change.width or 1,
+        height=change.height or 1,
+        box_a=box_a,
+        box_b=box_b,
     )
 
 

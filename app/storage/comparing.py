@@ -80,8 +80,17 @@ def list_changes(session: Session, pair: Pair, after: tuple[float, int] | None, 
     # The few of a page are found first: what else is known of an image is not read for all the others.
     top = query.order_by(size.desc(), A.image_id).limit(limit).subquery()
     rows = session.execute(
-        select(ImageRow.id, ImageRow.path, ImageRow.given, ImageRow.sha256, top.c.a, top.c.b)
+        select(
+            ImageRow.id,
+            ImageRow.path,
+            ImageRow.given,
+            ImageRow.sha256,
+            ImageRow.width,
+            ImageRow.height,
+            top.c.a,
+            top.c.b,
+        )
         .join(top, top.c.image_id == ImageRow.id)
         .order_by(top.c.size.desc(), ImageRow.id)
     )
-    return [Change(row.id, row.path, Side(row.given), row.sha256, row.a, row.b) for row in rows]
+    return [Change(row[0], row[1], Side(row[2]), *row[3:]) for row in rows]

@@ -85,6 +85,17 @@ def test_every_image_says_what_changed(compared: Workshop) -> None:
     assert (item.url, item.thumbnail.startswith(f"{item.url}/rendition/tile?v=")) == (f"/images/{item.image_id}", True)
 
 
+def test_every_image_shows_where_each_is_surest(compared: Workshop) -> None:
+    """The strongest box among what each looked for; none where nothing passed the floor."""
+    items = {item.name: item for item in compare(compared).items}
+    box_a, box_b = items["only-a.png"].box_a, items["only-a.png"].box_b
+    assert box_a is not None
+    assert box_b is not None
+    assert (box_a.confidence, box_b.confidence) == pytest.approx((100 / 255, 200 / 255))
+    assert (items["cold.png"].box_a, items["cold.png"].box_b) == (None, None)
+    assert (items["only-a.png"].width, items["only-a.png"].height) == (16, 12)
+
+
 def test_the_other_way_round_every_change_is_its_opposite(compared: Workshop) -> None:
     """In the same order."""
     there, back = compare(compared), compare(compared, 2, 1)
