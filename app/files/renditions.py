@@ -20,9 +20,12 @@ NEARLY = 0.9  #: of the screen's side will do where the decoder reduces on the w
 
 
 def find_rendition(folder: Path, sha256: str, size: RenditionSize, side_px: int) -> Path | None:
-    """The kept rendition, or None."""
+    """The kept rendition, or None. An empty file is what a power cut left of one."""
     path = _path(folder, sha256, size, side_px)
-    return path if path.is_file() else None
+    try:
+        return path if path.stat().st_size else None
+    except OSError:
+        return None
 
 
 def make_rendition(folder: Path, root: Path, relative: str, size: RenditionSize, side_px: int, max_pixels: int) -> Path:
@@ -33,7 +36,7 @@ def make_rendition(folder: Path, root: Path, relative: str, size: RenditionSize,
     """
     decoded = decode_file(root, relative, max_pixels, least_px(size, side_px))
     path = _path(folder, decoded.sha256, size, side_px)
-    if not path.is_file():
+    if find_rendition(folder, decoded.sha256, size, side_px) is None:
         keep_rendition(folder, decoded.sha256, decoded.pixels, size, side_px)
     return path
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from app.detector.base import Detector
+from app.detector.memory import device_bytes
 from app.services.scan_pipeline import Scored
 
 POINTS = 240  #: samples kept at most; past that every other one goes
@@ -59,7 +60,7 @@ class Course:
             "shares": {stage: round(spent, 6) for stage, spent in self._seconds.items()}
             | {"waiting_for": self._waiting_for()},
             "rss_bytes": rss_bytes(),
-            "device_bytes": None,
+            "device_bytes": device_bytes(self._detector.runtime.device),
             "batch_size": self._batch_size,
             "refused": list(self._detector.runtime.refused),
             "gate": None if self._detector.runtime.gate is None else dict(self._detector.runtime.gate),

@@ -77,6 +77,8 @@ class Looker:
             looked, waited_s = self._decode(image)
         except ImageUnreadableError as error:
             looked, waited_s = Looked(image, unreadable=str(error)), 0.0
+        except MemoryError:
+            looked, waited_s = Looked(image, unreadable="too large to decode in memory"), 0.0
         return replace(looked, busy_s=perf_counter() - began - waited_s)
 
     def _decode(self, image: PendingImage) -> tuple[Looked, float]:

@@ -5,11 +5,11 @@ so only that one ever waits for the database. What goes wrong in any stage comes
 everything that was scored before is stored.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from os import cpu_count
 from threading import Lock
 from time import perf_counter
 
@@ -42,12 +42,19 @@ class Scored:
 Look = Callable[[PendingImage], Looked]
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on, which in a container can be few of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Pipeline:
     """One run over pending images. Build it anew for each."""
 
     def __init__(self, detector: Detector, batch_size: int, decoders: int | None = None) -> None:
         self._detector = detector
-        self._decoders = decoders or cpu_count() or 1
+        self._decoders = decoders or usable_cores()
         room = batch_size * (detector.parallel + BATCHES_AHEAD)
         self._listed: Channel[PendingImage] = Channel(LISTED_AHEAD)
         self._shelf: Shelf[Looked] = Shelf(batch_size, room, PIXELS_AHEAD, self._decoders)

@@ -47,3 +47,12 @@ def test_what_cannot_be_decoded_has_no_rendition(tmp_path: Path) -> None:
     with pytest.raises(ImageUnreadableError, match="no image"):
         make_rendition(tmp_path / "kept", tmp_path, "a.png", "tile", 32, 10_000)
     assert not (tmp_path / "kept").exists()
+
+
+def test_what_a_power_cut_left_of_a_rendition_is_made_anew(tmp_path: Path) -> None:
+    """An empty file is no picture."""
+    quarters().save(tmp_path / "a.png")
+    path = make_rendition(tmp_path / "kept", tmp_path, "a.png", "tile", 32, 10_000)
+    path.write_bytes(b"")
+    assert find_rendition(tmp_path / "kept", path.name.partition("-")[0], "tile", 32) is None
+    assert make_rendition(tmp_path / "kept", tmp_path, "a.png", "tile", 32, 10_000).stat().st_size > 0

@@ -1,6 +1,7 @@
 """The stages of a scan side by side: every size of photograph, any order, and whatever breaks in any of them."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from app.detector.base import Prepared, Runtime
+from app.detector.memory import device_bytes
 from app.domain.detections import Detection
 from app.files.budget import PixelBudget
 from app.services import scan_buffers, scan_pipeline
@@ -260,6 +262,23 @@ def test_a_bug_in_decoding_fails_the_scan_with_its_reason(workshop: Workshop) ->
     assert (scan.status, "cannot prepare this" in (scan.error or "")) == ("failed", True)
 
 
+def test_an_image_that_does_not_fit_into_memory_is_named_and_the_run_goes_on(workshop: Workshop) -> None:
+    """Whichever step it is too large for."""
+
+    class Greedy(ColourDetector):
+        def prepare(self, picture: Image.Image, width: int, height: int) -> Prepared:
+            if width == 99:
+                raise MemoryError
+            return super().prepare(picture, width, height)
+
+    root = workshop.fill(FILES)
+    draw(root / "football" / "huge.png", 200, size=(99, 10))
+    workshop.add(root)
+    scan = workshop.scan(1, Greedy())
+    assert (scan.status, scan.scored, scan.unreadable) == ("done", 43, 1)
+    assert workshop.items(1)["football/huge.png"].record.unreadable == "too large to decode in memory"
+
+
 def test_a_detector_that_breaks_in_one_of_its_threads_fails_the_scan(workshop: Workshop) -> None:
     """What the others had begun is stored."""
 
@@ -298,6 +317,14 @@ def test_the_course_of_a_scan_adds_up(workshop: Workshop) -> None:
     assert course["shares"]["waiting_for"] in ("decode", "model", "write")
     assert course["rss_bytes"] > 10_000_000
     assert (course["batch_size"], course["refused"], course["device_bytes"]) == (4, ["fast: saw nothing"], None)
+
+
+@pytest.mark.parametrize("device", ["cpu", "GPU.0", "cuda:0"])
+def test_the_device_s_memory_is_unknown_where_nothing_tells_it(device: str) -> None:
+    """No GPU, or none of torch's: nothing is made up and nothing fails."""
+    if device == "cuda:0" and "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert device_bytes(device) in (None, 0)
 
 
 def scored(busy_s: float = 0.0, starved_s: float = 0.0, blocked_s: float = 0.0, decode_s: float = 0.0) -> Scored:
