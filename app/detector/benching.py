@@ -45,7 +45,7 @@ def write_random_checkpoint(letter: str, folder: Path) -> None:
 def measure_limit(detector: DFine, paths: Sequence[Path]) -> float:
     """The bare engine on inputs that lie in memory, at its best batch: what nothing around it can exceed."""
     views = [_prepare(detector, path) for path in paths]
-    return _run_engine(detector, views, _best_batch(detector, tuple(paths[:PROBE])))
+    return run_engine(detector, views, _best_batch(detector, tuple(paths[:PROBE])))
 
 
 def _prepare(detector: DFine, path: Path) -> np.ndarray:
@@ -56,11 +56,12 @@ def _prepare(detector: DFine, path: Path) -> np.ndarray:
 @cache
 def _best_batch(detector: DFine, paths: tuple[Path, ...]) -> int:
     views = [_prepare(detector, path) for path in paths] * 2
-    _run_engine(detector, views[:PROBE], 1)
-    return max(LIMIT_BATCHES, key=lambda batch: _run_engine(detector, views, batch))
+    run_engine(detector, views[:PROBE], 1)
+    return max(LIMIT_BATCHES, key=lambda batch: run_engine(detector, views, batch))
 
 
-def _run_engine(detector: DFine, views: Sequence[np.ndarray], batch: int) -> float:
+def run_engine(detector: DFine, views: Sequence[np.ndarray], batch: int) -> float:
+    """Images a second of the engine alone on inputs ``(3, h, w)`` that lie in memory."""
     batches = [np.stack(views[start : start + batch]) for start in range(0, len(views), batch)]
     with ThreadPoolExecutor(detector.parallel) as pool:
         began = perf_counter()
