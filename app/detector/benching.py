@@ -18,7 +18,13 @@ import openvino
 import torch
 import transformers
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModelForObjectDetection, DFineForObjectDetection, pipeline
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForObjectDetection,
+    DFineForObjectDetection,
+    RTDetrImageProcessor,
+    pipeline,
+)
 from transformers.utils import logging as transformers_logging
 
 from app.detector.converting import SIZES
@@ -39,7 +45,7 @@ def write_random_checkpoint(letter: str, folder: Path) -> None:
     size = next(size for size in SIZES if size.letter == letter)
     DFineForObjectDetection(make_config(size, class_list(COCO_CLASSES), {})).save_pretrained(folder)
     side = {"height": 640, "width": 640}
-    AutoImageProcessor.for_model("rt_detr", size=side, do_normalize=False).save_pretrained(folder)
+    RTDetrImageProcessor(size=side, do_normalize=False).save_pretrained(folder)
 
 
 def measure_limit(detector: DFine, paths: Sequence[Path]) -> float:
