@@ -218,6 +218,11 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("var"), description="Folder of the database, renditions, the demo and exports.")
+    cache_dir: Path | None = Field(
+        None,
+        description="Folder of what is dear to make and can be made again: exported networks, converted checkpoints, "
+        "verdicts on engines. Default: cache in data_dir; several data folders may share one.",
+    )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL. Default: SQLite in data_dir, which is what this release is tested on."
     )
@@ -234,6 +239,11 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     renditions: RenditionSettings = RenditionSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def cache(self) -> Path:
+        """Where what is dear to make is kept."""
+        return self.cache_dir or self.data_dir / "cache"
 
     @property
     def url(self) -> str:

@@ -10,8 +10,9 @@ import pytest
 from app.config import Settings
 from app.storage.database import Database
 from app.storage.migrating import migrate
-from tests.parts import Browser, SetClock, Workshop
+from tests.parts import CACHE_DIR, Browser, SetClock, Workshop
 
+KEPT = ("TOUCHLINE_TEST_BROWSER", "TOUCHLINE_LONG", CACHE_DIR)
 MEMORY = Path("/dev/shm")
 ROOM = 2_000_000_000
 
@@ -22,11 +23,19 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The processes that tests start export the built-in network once, not each anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_DIR, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith("TOUCHLINE_") and name not in ("TOUCHLINE_TEST_BROWSER", "TOUCHLINE_LONG"):
+        if name.startswith("TOUCHLINE_") and name not in KEPT:
             monkeypatch.delenv(name)
 
 

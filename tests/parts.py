@@ -1,5 +1,6 @@
 """Parts that tests are built of: pictures with a known answer, a detector that reads colours, a clock that is set."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from app.storage.datasets import Dataset
 from app.storage.reviews import reviews_of_image
 from app.storage.workers import Process, insert_worker
 from app.web.app import create_app
+
+CACHE_DIR = "TOUCHLINE_CACHE_DIR"
 
 
 class SetClock:
@@ -238,6 +241,11 @@ class Browser:
         """End the client and its loop."""
         self._portal.call(self.client.aclose)
         self._open.close()
+
+
+def bare_environment() -> dict[str, str]:
+    """The environment for a process of Touchline's: no setting of the person who runs the tests, the tests' cache."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("TOUCHLINE_") or key == CACHE_DIR}
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -37,7 +37,7 @@ class DetectorLoader:
 
         def load() -> Detector:
             if self._detector is None:
-                cache = FolderCache(self._settings.data_dir / "cache")
+                cache = FolderCache(self._settings.cache)
                 self._detector = load_detector(self._settings.detector, cache, lambda: self._canaries(dataset_id))
             return self._detector
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.parts import bare_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SET_UP = "no browser for the browser tests: run `.venv/bin/playwright install chromium`"
@@ -82,7 +84,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("TOUCHLINE_")}
+    kept = bare_environment()
     environment = {
         **kept,
         "TOUCHLINE_DATA_DIR": str(folder / "var"),

@@ -1,7 +1,6 @@
 """The command line as real processes: exit status, one line on stderr, one document on stdout."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,14 @@ import pytest
 import typer.testing
 
 from app.__main__ import COMMANDS, make_app
-from tests.parts import draw, tree
+from tests.parts import bare_environment, draw, tree
 
 HERE = Path(__file__).parents[2]
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``touchline`` in a folder of its own, offline, without the settings of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOUCHLINE_")}
+    kept = bare_environment()
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "app", *arguments],
         cwd=folder,

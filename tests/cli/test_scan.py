@@ -1,6 +1,5 @@
 """Scans by command: ranked, held, let go, and looking again at what could not be read."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from app.services.clock import utc_now
 from app.services.scans import cancel_scan
 from app.storage.database import Database
 from tests.cli.test_commands import HERE, document, refusal, run
-from tests.parts import draw
+from tests.parts import bare_environment, draw
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_whoever_waits_for_a_paused_scan_is_told(folder: Path) -> None:
     """Once, on stderr; the command goes on waiting until the scan is let go or cancelled."""
     run(folder, "scan", "frames")
     run(folder, "pause", "1")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOUCHLINE_")}
+    kept = bare_environment()
     waiting = subprocess.Popen(
         [sys.executable, "-m", "app", "scan", "frames", "--wait"],
         cwd=folder,

@@ -1,6 +1,5 @@
 """A scan that is killed in mid-batch: nothing that was stored is lost, and hardly anything is computed twice."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from app.services.clock import utc_now
 from app.services.scans import request_scan, show_scan
-from tests.parts import Workshop
+from tests.parts import Workshop, bare_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 400
@@ -45,7 +44,7 @@ with announced(database, settings.worker, utc_now, serves=False) as worker_id:
 
 def start(workshop: Workshop, notes: Path) -> subprocess.Popen[bytes]:
     """A process of its own that takes the scan."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("TOUCHLINE_")}
+    kept = bare_environment()
     arguments = [str(workshop.settings.data_dir), str(notes), workshop.settings.url]
     return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], cwd=ROOT, env=kept, stdout=subprocess.DEVNULL)
 
