@@ -25,6 +25,7 @@ from app.storage.datasets import Dataset
 
 WALK_CHUNK = 2000
 WRITE_CHUNK = 500  #: images changed in one transaction
+DROP_CHUNK = 10_000
 T = TypeVar("T")
 
 
@@ -52,8 +53,8 @@ def refresh_images(
         folders = _folders_of(dataset)
     with database.write() as session:
         stored.begin_walk(session, dataset.id, walk)
-        arrivals.drop_arrivals(session, dataset.id)
         stored.replace_ignored(session, dataset.id)
+    _drop_arrivals(database, dataset.id, walk, others=True)
     unlisted: list[str] = []
     for side, side_folders in folders.items():
         for folder in side_folders:
@@ -120,8 +121,14 @@ def _reconcile(database: Database, dataset: Dataset, root: Path, walk: str, unli
                 arrivals.adopt_new(session, dataset.id, walk, low, high, now)
     except WalkLostError:
         return
-    with database.write() as session:
-        arrivals.drop_arrivals(session, dataset.id)
+    _drop_arrivals(database, dataset.id, walk, others=False)  # its own alone: another walk may have begun by now
+
+
+def _drop_arrivals(database: Database, dataset_id: int, walk: str, *, others: bool) -> None:
+    more = True
+    while more:
+        with database.write() as session:
+            more = arrivals.drop_arrivals(session, dataset_id, walk, DROP_CHUNK, others=others)
 
 
 def _mark(database: Database, dataset: Dataset, walk: str, unlisted: list[str], now: datetime) -> None:

@@ -16,9 +16,15 @@ def insert_arrivals(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(insert(ArrivalRow), rows)
 
 
-def drop_arrivals(session: Session, dataset_id: int) -> None:
-    """Forget every walk of a dataset, finished or broken off."""
-    session.execute(delete(ArrivalRow).where(ArrivalRow.dataset_id == dataset_id))
+def drop_arrivals(session: Session, dataset_id: int, walk: str, at_most: int, *, others: bool) -> bool:
+    """Forget paths of a walk, or of the dataset's other ones, which were broken off; whether there may be more."""
+    chosen = ArrivalRow.walk != walk if others else ArrivalRow.walk == walk
+    some = select(ArrivalRow.id).where(ArrivalRow.dataset_id == dataset_id, chosen).limit(at_most)
+    dropped = session.execute(
+        delete(ArrivalRow).where(ArrivalRow.id.in_(some)).returning(ArrivalRow.id),
+        execution_options={"synchronize_session": False},
+    )
+    return len(dropped.all()) == at_most
 
 
 def _arrived(walk: str) -> Any:

@@ -96,34 +96,6 @@ def test_the_later_of_two_walks_wins(workshop: Workshop, monkeypatch: pytest.Mon
     assert set(workshop.items(1)) == set(FILES)
 
 
-def test_a_walk_that_ends_takes_nothing_from_the_one_that_has_begun(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first walk clears up while the second is half-way: what the second has seen stays seen."""
-    workshop.ready(FILES)
-    walk, drop = refreshing.walk_images, refreshing.arrivals.drop_arrivals
-    later: list[str] = []
-
-    def drop_late(session: object, dataset_id: int, walk_id: str, at_most: int, *, others: bool) -> bool:
-        if not later or others or walk_id == later[0]:
-            return drop(session, dataset_id, walk_id, at_most, others=others)
-        return False
-
-    def walk_half(root: Path, folder: Path) -> object:
-        yield from walk(root, folder)
-        if later == ["begun"]:
-            return
-        later.append("begun")
-        with workshop.database.write() as session:
-            drop(session, 1, "another, that ended just now", 100, others=False)
-
-    monkeypatch.setattr(refreshing, "walk_images", walk_half)
-    monkeypatch.setattr(refreshing.arrivals, "drop_arrivals", drop_late)
-    refresh_images(workshop.database, workshop.dataset(1), workshop.clock())
-
-    assert set(workshop.items(1)) == set(FILES)
-
-
 def test_a_verdict_holds_for_the_bytes_that_were_seen(workshop: Workshop) -> None:
     """A file that was replaced after its verdict is not released on the strength of it, until it is called anew."""
     workshop.ready(FILES)
