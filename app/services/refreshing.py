@@ -25,7 +25,7 @@ from app.storage.datasets import Dataset
 
 WALK_CHUNK = 2000
 WRITE_CHUNK = 500  #: images changed in one transaction
-DROP_CHUNK = 10_000
+DROP_CHUNK = 5_000
 T = TypeVar("T")
 
 

@@ -8,7 +8,7 @@ everything that was scored before is stored.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 from time import perf_counter
@@ -125,7 +125,10 @@ class Pipeline:
             got = perf_counter()
             found = self._detect(batch)
             done = perf_counter()
-            self._scored.put(Scored([*batch, *aside], found, done - got, got - began, blocked_s))
+            # Without their pictures: those would lie in memory, uncounted, until the batch is stored.
+            images = [*(replace(looked, prepared=None) for looked in batch), *aside]
+            del taken, batch
+            self._scored.put(Scored(images, found, done - got, got - began, blocked_s))
             began = perf_counter()
             blocked_s = began - done
 

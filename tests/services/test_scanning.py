@@ -63,6 +63,7 @@ def keep_step(workshop: Workshop, then: Callable[[], None] = lambda: None) -> No
             workshop.detector.looked_at
         ):
             assert time.monotonic() < until, "the batch before was not stored"
+            time.sleep(0.001)  # a turn for the writer
         then()
 
     workshop.detector.before_batch = wait
