@@ -15,6 +15,7 @@ from app.storage.picture_sizes import sum_shrunk_pixels
 
 log = structlog.get_logger()
 GIGABYTE = 1_000_000_000
+SAMPLED = 16  #: for an estimate one folder in so many is measured: they are filled by hash, so evenly
 #: bytes of a JPEG per pixel, rather too many than too few: photographs full of grass and crowds take so much
 BYTES_PER_PIXEL: dict[RenditionSize, float] = {"tile": 0.35, "screen": 0.6}
 
@@ -89,11 +90,11 @@ def estimate_renditions(database: Database, settings: Settings, dataset: Dataset
         return 0
     sides = rendition_sides(settings)
     with database.read() as session:
-        tiles = sum_shrunk_pixels(session, dataset.id, dataset.detector_id, sides["tile"], larger_than=0)
-        wanted = tiles * BYTES_PER_PIXEL["tile"]
-        if chosen == "all":
-            side = sides["screen"]
-            screens = sum_shrunk_pixels(session, dataset.id, dataset.detector_id, side, larger_than=side)
-            wanted += screens * BYTES_PER_PIXEL["screen"]
-    left = int(settings.renditions.max_gb * GIGABYTE) - measure_renditions(renditions_folder(settings))
-    return max(0, min(int(wanted), left))
+        pixels = sum_shrunk_pixels(session, dataset.id, dataset.detector_id, sides["tile"], sides["screen"])
+    wanted = pixels.tile * BYTES_PER_PIXEL["tile"]
+    if chosen == "all":
+        wanted += pixels.screen * BYTES_PER_PIXEL["screen"]
+    if not wanted:
+        return 0
+    used = measure_renditions(renditions_folder(settings), one_in=SAMPLED)
+    return max(0, min(int(wanted), int(settings.renditions.max_gb * GIGABYTE) - used))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from app.errors import ImageUnreadableError
-from app.files.renditions import find_rendition, make_rendition
+from app.files.renditions import find_rendition, keep_rendition, make_rendition, measure_renditions
 from tests.files.test_decoding import STORED, corners, exif_block, quarters
 
 
@@ -56,3 +56,13 @@ def test_what_a_power_cut_left_of_a_rendition_is_made_anew(tmp_path: Path) -> No
     path.write_bytes(b"")
     assert find_rendition(tmp_path / "kept", path.name.partition("-")[0], "tile", 32) is None
     assert make_rendition(tmp_path / "kept", tmp_path, "a.png", "tile", 32, 10_000).stat().st_size > 0
+
+
+def test_what_is_kept_is_measured_whole_or_from_a_sample(tmp_path: Path) -> None:
+    """By hash the folders fill evenly, so a few of them tell of all."""
+    assert measure_renditions(tmp_path / "none") == 0
+    for number in range(256):
+        keep_rendition(tmp_path, f"{number:02x}" * 32, quarters(), "tile", 32)
+    whole = sum(path.stat().st_size for path in tmp_path.rglob("*.jpg"))
+    assert measure_renditions(tmp_path) == whole
+    assert measure_renditions(tmp_path, one_in=16) == pytest.approx(whole, rel=0.05)
