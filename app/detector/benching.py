@@ -41,11 +41,30 @@ PROBE = 8  #: images on which the best batch size is looked for
 
 def write_random_checkpoint(letter: str, folder: Path) -> None:
     """A D-FINE of a published size with random weights: as fast as a trained one, and of no other use."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     torch.manual_seed(0)
     size = next(size for size in SIZES if size.letter == letter)
-    DFineForObjectDetection(make_config(size, class_list(COCO_CLASSES), {})).save_pretrained(folder)
+    model = DFineForObjectDetection(make_config(size, class_list(COCO_CLASSES), {}))
+    tell_places_apart(model)
+    model.save_pretrained(folder)
     side = {"height": 640, "width": 640}
     RTDetrImageProcessor(size=side, do_normalize=False).save_pretrained(folder)
+
+
+@torch.no_grad()
+def tell_places_apart(model: DFineForObjectDetection) -> None:
+    """Give random weights an opinion, so that engines can be compared.
+
+    Fresh weights find all places of an image alike; which of them become queries is then rounding's choice, and no two
+    engines give the same boxes.
+    """
+    for module in model.model.backbone.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.nn.init.normal_(model.model.enc_score_head.weight, std=1.0)
+    for head in model.class_embed:
+        torch.nn.init.normal_(head.weight, std=0.15)
 
 
 def measure_limit(detector: DFine, paths: Sequence[Path]) -> float:

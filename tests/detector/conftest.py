@@ -6,6 +6,8 @@ import pytest
 import torch
 from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config, RTDetrImageProcessor
 
+from app.detector.benching import tell_places_apart
+
 SIDE = 128
 
 
@@ -51,18 +53,7 @@ def tiny_dfine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("tiny-dfine")
     model = DFineForObjectDetection(config)
-    _tell_places_apart(model)
+    tell_places_apart(model)
     model.save_pretrained(folder)
     RTDetrImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
     return folder
-
-
-def _tell_places_apart(model: DFineForObjectDetection) -> None:
-    """Fresh weights find all places of an image alike, and which ones are taken is then rounding's choice."""
-    with torch.no_grad():
-        for module in model.model.backbone.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(module.weight)
-        torch.nn.init.normal_(model.model.enc_score_head.weight, std=1.0)
-        for head in model.class_embed:
-            torch.nn.init.normal_(head.weight, std=0.5)
