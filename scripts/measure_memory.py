@@ -23,6 +23,7 @@ from PIL import Image
 from app.config import Settings, load_settings
 from app.detector.base import Detector, Prepared, Runtime, View
 from app.domain.detections import Box, Detection, DetectorIdentity
+from app.logs import set_up_logs
 from app.services.clock import utc_now
 from app.services.datasets import NewDataset, register_dataset
 from app.services.detectors import DetectorLoader
@@ -91,6 +92,7 @@ def draw_files(root: Path, images: int, side: int) -> None:
 def measure(folder: Path, root: Path, *, builtin: bool) -> dict[str, Any]:
     """Register, scan, and scan again."""
     settings = load_settings().model_copy(update={"data_dir": folder / "var", "database_url": None})
+    set_up_logs(settings.log)
     with _database(settings) as database:
         began = perf_counter()
         view = register_dataset(database, settings, NewDataset(root), utc_now())
@@ -103,7 +105,7 @@ def measure(folder: Path, root: Path, *, builtin: bool) -> dict[str, Any]:
             "registered_s": round(registered_s, 1),
             "scan": first,
             "rescan": _scan(database, settings, load),
-            "rss_growth": round(first["rss_mb_at_end"] / first[f"rss_mb_at_{FIRST}"] - 1, 4),
+            "rss_growth": round(first["rss_mb_at_end"] / first.get(f"rss_mb_at_{FIRST}", first["rss_mb_at_end"]) - 1, 4),
         }
 
 
