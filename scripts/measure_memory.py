@@ -35,6 +35,7 @@ from app.storage.database import Database
 from app.storage.migrating import migrate
 
 FIRST = 5_000  #: images after which memory is taken for settled
+SETTLED = f"rss_mb_at_{FIRST}"
 FOLDERS = 100
 
 
@@ -105,7 +106,7 @@ def measure(folder: Path, root: Path, *, builtin: bool) -> dict[str, Any]:
             "registered_s": round(registered_s, 1),
             "scan": first,
             "rescan": _scan(database, settings, load),
-            "rss_growth": round(first["rss_mb_at_end"] / first.get(f"rss_mb_at_{FIRST}", first["rss_mb_at_end"]) - 1, 4),
+            "rss_growth": round(first["rss_mb_at_end"] / first.get(SETTLED, first["rss_mb_at_end"]) - 1, 4),
         }
 
 
@@ -127,7 +128,7 @@ def _scan(database: Database, settings: Settings, load: Callable[[], Detector]) 
     def look() -> bool:
         view = show_scan(database, settings.worker, utc_now, scan_id)
         if view.scored >= FIRST and not noted:
-            noted[f"rss_mb_at_{FIRST}"] = _rss_mb()
+            noted[SETTLED] = _rss_mb()
         return False
 
     began = perf_counter()
