@@ -64,7 +64,7 @@ def tell_places_apart(model: DFineForObjectDetection) -> None:
             torch.nn.init.kaiming_normal_(module.weight)
     torch.nn.init.normal_(model.model.enc_score_head.weight, std=1.0)
     for head in model.class_embed:
-        torch.nn.init.normal_(head.weight, std=0.15)
+        torch.nn.init.normal_(head.weight, std=0.05)
 
 
 def measure_limit(detector: DFine, paths: Sequence[Path]) -> float:

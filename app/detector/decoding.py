@@ -1,6 +1,7 @@
 """From a network's raw outputs to detections."""
 
 from collections.abc import Sequence
+from math import inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,22 @@ def decode_outputs(
     ``logits`` are ``(queries, classes)``, ``boxes`` ``(queries, 4)``: centre and size as shares of the view. Of all
     pairs of query and class the ``queries`` strongest are taken, as D-FINE's own post-processing does.
     """
-    confidences = 1 / (1 + np.exp(-logits.astype(np.float64).ravel()))
-    order = np.argsort(-confidences, kind="stable")[: len(boxes)]
-    order = order[confidences[order] >= floor]
+    flat = logits.ravel()
+    chosen = np.flatnonzero(flat >= _logit(floor))  # few of the thousands: the rest needs no sigmoid and no sorting
+    order = chosen[np.argsort(-flat[chosen], kind="stable")[: len(boxes)]]
+    confidences = 1 / (1 + np.exp(-flat[order].astype(np.float64)))
     corners = _to_corners(boxes.astype(np.float64), view)
     classes = logits.shape[1]
     return [
-        Detection(Box(*corners[index // classes].tolist()), float(confidences[index]), labels[int(index % classes)])
-        for index in order
+        Detection(Box(*corners[index // classes].tolist()), confidence, labels[index % classes])
+        for index, confidence in zip(order.tolist(), confidences.tolist(), strict=True)
+        if confidence >= floor
     ]
+
+
+def _logit(floor: float) -> float:
+    """What the sigmoid makes ``floor`` of, rounded down a little."""
+    return log(floor / (1 - floor)) - 1e-6 if 0 < floor < 1 else (-inf if floor <= 0 else inf)
 
 
 def _to_corners(boxes: NDArray[np.float64], view: View) -> NDArray[np.float64]:
