@@ -123,7 +123,13 @@ class DetectorSettings(_Section):
         le=1,
         description="Boxes below this confidence are not stored; thresholds move above it.",
     )
-    batch_size: int = Field(8, ge=1, le=512, description="Images per batch; halved when memory runs out.")
+    batch_size: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="Images that may be in the model or scored and not yet stored, which is what a crash costs at "
+        "most; the engine's threads share it. 0: 16 on a CPU, 192 on a GPU. Halved when memory runs out.",
+    )
     backend: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
         "auto",
         description="The engine that is tried first: auto takes torch on CUDA and openvino elsewhere. One that does "

@@ -68,7 +68,7 @@ def settings(tmp_path: Path, engine_over_copies: Database) -> Settings:
         data_dir=tmp_path / "var",
         database_url=str(engine_over_copies.engine.url),
         datasets={"allowed_roots": (tmp_path,)},
-        detector={"batch_size": 4},
+        detector={"batch_size": 8},  # of which the one thread of a ColourDetector takes half at a time,
     )
 
 

@@ -29,6 +29,14 @@ class Runtime:
         return " ".join(part for part in (self.backend, self.version, self.device, self.precision) if part)
 
 
+BATCH_ON_CPU, BATCH_ON_GPU = 16, 192
+
+
+def choose_batch_size(wanted: int, device: str) -> int:
+    """``detector.batch_size``, or what suits the device where that is 0: larger batches bring nothing on a CPU."""
+    return wanted or (BATCH_ON_GPU if device.startswith("cuda") else BATCH_ON_CPU)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at an image: ``pixels`` ``(3, height, width)``, RGB bytes, of the size that the model takes.

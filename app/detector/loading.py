@@ -10,7 +10,7 @@ import structlog
 from PIL.Image import Image
 
 from app.config import DetectorSettings
-from app.detector.base import Cache, Detector
+from app.detector.base import Cache, Detector, choose_batch_size
 from app.detector.candidates import find_candidates
 from app.detector.checkpoints import Checkpoint, check_target_classes, find_checkpoint
 from app.detector.dfine import DFine, Looks
@@ -95,7 +95,7 @@ class _Plan:
             self.identity,
             settings.target_classes,
             looks or Looks.of(settings),
-            settings.batch_size,
+            choose_batch_size(settings.batch_size, engine.runtime.device),
         )
 
     def reference(self, looks: Looks | None = None) -> DFine:

@@ -55,9 +55,12 @@ class Pipeline:
     def __init__(self, detector: Detector, batch_size: int, decoders: int | None = None) -> None:
         self._detector = detector
         self._decoders = decoders or usable_cores()
-        room = batch_size * (detector.parallel + BATCHES_AHEAD)
+        # Each thread of the model has one share in work, and as many again may wait or be on their way to the disk:
+        # together one batch, which is all that is scored again if the process dies.
+        share = max(1, batch_size // (2 * detector.parallel))
+        room = max(batch_size, share * (detector.parallel + BATCHES_AHEAD))
         self._listed: Channel[PendingImage] = Channel(LISTED_AHEAD)
-        self._shelf: Shelf[Looked] = Shelf(batch_size, room, PIXELS_AHEAD, self._decoders)
+        self._shelf: Shelf[Looked] = Shelf(share, room, PIXELS_AHEAD, self._decoders)
         self._scored: Channel[Scored] = Channel(UNSTORED, detector.parallel)
         self._error: BaseException | None = None
         self._lock = Lock()

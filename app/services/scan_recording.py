@@ -34,7 +34,14 @@ class Recorder:
     """Stores what the pipeline brings. Used by one thread."""
 
     def __init__(
-        self, database: Database, settings: Settings, clock: Clock, scan: Scan, dataset: Dataset, detector: Detector
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        scan: Scan,
+        dataset: Dataset,
+        detector: Detector,
+        batch_size: int,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -42,7 +49,7 @@ class Recorder:
         self._dataset = dataset
         self._detector = detector
         self._targets = settings.detector.target_classes
-        self._course = Course(detector, settings.detector.batch_size, scan.telemetry)
+        self._course = Course(detector, batch_size, scan.telemetry)
         self._recent: deque[tuple[float, int]] = deque()
         self._detector_id = self._engine_id = 0
         self.asked: Scan = scan  #: the scan as the latest commit found it, with what a person asks of it

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from app.config import Settings
-from app.detector.base import Detector
+from app.detector.base import Detector, choose_batch_size
 from app.errors import TouchlineError
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
@@ -110,9 +110,10 @@ def _score_dataset(
     detector: Detector,
     stopping: Callable[[], bool],
 ) -> Outcome:
-    recorder = Recorder(database, settings, clock, scan, dataset, detector)
+    batch_size = choose_batch_size(settings.detector.batch_size, detector.runtime.device)
+    recorder = Recorder(database, settings, clock, scan, dataset, detector, batch_size)
     recorder.begin()
-    pipeline = Pipeline(detector, settings.detector.batch_size)
+    pipeline = Pipeline(detector, batch_size)
     looker = Looker(
         Path(dataset.root), settings.datasets.max_pixels, detector, ScanRenditions(settings), pipeline.budget
     )

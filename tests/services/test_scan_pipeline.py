@@ -316,7 +316,7 @@ def test_the_course_of_a_scan_adds_up(workshop: Workshop) -> None:
     assert min(course["shares"][stage] for stage in ("decode", "model", "write")) > 0
     assert course["shares"]["waiting_for"] in ("decode", "model", "write")
     assert course["rss_bytes"] > 10_000_000
-    assert (course["batch_size"], course["refused"], course["device_bytes"]) == (4, ["fast: saw nothing"], None)
+    assert (course["batch_size"], course["refused"], course["device_bytes"]) == (8, ["fast: saw nothing"], None)
 
 
 @pytest.mark.parametrize("device", ["cpu", "GPU.0", "cuda:0"])
