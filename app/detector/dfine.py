@@ -18,6 +18,7 @@ from app.domain.detections import Box, Detection, DetectorIdentity
 from app.domain.merging import average_mirrored, merge_slices
 from app.domain.slicing import plan_slices
 
+MIRROR_FLOOR = 0.001  #: what one look sees below the floor counts in the mean of two
 LARGE = 2  #: an image this many times the model's input is looked at in slices by ``selective``
 
 
@@ -128,8 +129,9 @@ class DFine:
 
     def _look(self, prepared: Sequence[Prepared], floor: float) -> list[list[Detection]]:
         looks = 2 if self._looks.mirror else 1
+        low = min(floor, MIRROR_FLOOR) if self._looks.mirror else floor
         found = []
-        for each, parts in zip(prepared, self._detect_views([each.views for each in prepared], floor), strict=True):
+        for each, parts in zip(prepared, self._detect_views([each.views for each in prepared], low), strict=True):
             merged = self._merge(parts[:looks], parts[looks:])
             found.append(clip(merged, each.width, each.height))
         return found

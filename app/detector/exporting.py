@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ from app.detector.preprocessing import Preprocessing
 from app.errors import DetectorError
 
 log = structlog.get_logger()
+EXPORT = "1"  #: to be counted up when the same checkpoint comes to be exported otherwise
 OPSET = 18  #: from 17 on LayerNorm is one operator, which does not overflow in half precision
 
 
@@ -22,7 +24,12 @@ def find_or_export(checkpoint: Path, preprocessing: Preprocessing, cache: Cache,
         CheckpointError: the checkpoint cannot be loaded.
         DetectorError: torch cannot export it.
     """
-    return cache.find_or_make(f"{key}/network.onnx", lambda path: _export(checkpoint, preprocessing, path))
+    return cache.find_or_make(f"{key}/{_version()}/network.onnx", lambda path: _export(checkpoint, preprocessing, path))
+
+
+def _version() -> str:
+    """What else an export depends on: a later release must not trust what an earlier one has made."""
+    return f"export-{EXPORT}-torch-{version('torch')}-transformers-{version('transformers')}"
 
 
 def _export(checkpoint: Path, preprocessing: Preprocessing, path: Path) -> None:

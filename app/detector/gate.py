@@ -22,6 +22,7 @@ from app.domain.faith import FaithReport, FaithRules, compare_engines
 log = structlog.get_logger()
 Canaries = Callable[[], Sequence[Image]]
 BATCH = 8
+RULES = "2"  #: to be counted up when rules or canaries change: earlier verdicts then no longer hold
 
 
 class Gate:
@@ -42,7 +43,10 @@ class Gate:
         """The figures of an engine on this machine, from an earlier comparison or from one made now."""
         name = f"{self._key}/gate-{self._digest(detector.engine)}.json"
         path = self._cache.find_or_make(name, lambda partial: self._write(partial, detector))
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # what a power cut left of it
+            figures = self._compare(detector).as_json()
         return figures
 
     def _write(self, path: Path, detector: DFine) -> None:
@@ -64,7 +68,7 @@ class Gate:
 
     def _digest(self, engine: Engine) -> str:
         """Of all that a verdict depends on: the engine, the machine, and what the rules compare."""
-        parts = (engine.runtime.fingerprint, describe_machine(), repr(self._rules))
+        parts = (RULES, engine.runtime.fingerprint, describe_machine(), repr(self._rules))
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

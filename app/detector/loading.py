@@ -74,7 +74,7 @@ class _Plan:
             weights_sha256=checkpoint.weights_sha256(),
             preprocessing=preprocessing.fingerprint,
             input_size=max(preprocessing.width, preprocessing.height),
-            slicing=str(Looks.of(settings)),
+            slicing=_describe_looks(settings),
             floor=settings.floor,
         )
         return cls(checkpoint, settings, cache, preprocessing, read_labels(checkpoint), identity)
@@ -149,6 +149,12 @@ def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFi
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()
     return reference.vetted(replace(reference.engine.runtime, refused=tuple(refused)))
+
+
+def _describe_looks(settings: DetectorSettings) -> str:
+    """Which images are looked at closer hangs on the target classes, so they are part of what was looked at."""
+    targets = "+".join(sorted(settings.target_classes)) if settings.slicing == "selective" else ""
+    return f"{Looks.of(settings)}:{targets}" if targets else str(Looks.of(settings))
 
 
 def read_labels(checkpoint: Checkpoint) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from app.domain.scoring import image_score
 
 MIN_CANARIES = 64
 MIN_SEEN = 16  #: canaries on which the reference must see something: where it sees nothing, nothing is compared
+MIN_TARGETS = 8  #: canaries on which it must see a target class, where only scores are compared
 MIN_IOU = 0.95
 MAX_CONFIDENCE_GAP = 0.01
 MAX_SCORE_GAP = 0.02
@@ -42,6 +43,7 @@ class FaithReport:
 
     canaries: int
     seen: int
+    targets_seen: int
     floor: float
     detections: int
     unmatched: int
@@ -65,7 +67,8 @@ class FaithReport:
 def compare_engines(reference: Seen, candidate: Seen, rules: FaithRules) -> FaithReport:
     """Compare two engines on the same canaries; both give *all* their detections, down to a confidence of 0."""
     tops = [max((each.confidence for each in image), default=0.0) for image in reference]
-    seen = sum(top >= max(0.1, 2 * rules.floor) for top in tops)
+    clear = max(0.1, 2 * rules.floor)
+    seen = sum(top >= clear for top in tops)
     floor = rules.floor if seen >= MIN_SEEN else min(rules.floor, median(tops) / 10 if tops else 0.0)
     matches = _match_all(reference, candidate, floor)
     gaps = _score_gaps(reference, candidate, rules)
@@ -73,6 +76,7 @@ def compare_engines(reference: Seen, candidate: Seen, rules: FaithRules) -> Fait
     figures: dict[str, Any] = {
         "canaries": len(reference),
         "seen": seen,
+        "targets_seen": sum(image_score(image, rules.targets) >= clear for image in reference),
         "floor": round(floor, 6),
         "detections": len(matches),
         "unmatched": sum(iou is None for iou, _ in matches),
@@ -96,6 +100,8 @@ def _reason(figures: dict[str, Any], rules: FaithRules) -> str | None:
         return _reason_of_boxes(figures)
     if figures["seen"] < MIN_SEEN:
         return f"the reference sees something on only {figures['seen']} canary images; {MIN_SEEN} are needed to judge"
+    if figures["targets_seen"] < MIN_TARGETS:
+        return f"the reference sees a target class on only {figures['targets_seen']} canaries; {MIN_TARGETS} are needed"
     if figures["scores_within"] < MIN_SHARE_WITHIN:
         within = f"{figures['scores_within']:.1%}"
         return f"{within} of the scores are within {MAX_SCORE_GAP} of the reference; {MIN_SHARE_WITHIN:.0%} are needed"

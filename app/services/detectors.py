@@ -3,7 +3,6 @@
 Only what scans may import this: it leads to torch.
 """
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,15 +12,17 @@ from app.config import Settings
 from app.demo import CANARIES
 from app.detector.base import Detector
 from app.detector.loading import load_detector
+from app.domain.images import Side
 from app.errors import ImageUnreadableError
 from app.files.caching import FolderCache
 from app.files.decoding import decode_file
 from app.services.datasets import get_dataset
+from app.storage.canaries import first_readable
 from app.storage.database import Database
-from app.storage.images import ImageFilter, list_images
 
 FROM_DATASET = 32  #: canaries taken from the dataset itself: drawn frames alone say little of photographs
-CANDIDATES = 256
+SIDE_PX = 1600  #: of a canary at most, so that all of them fit into memory
+MAX_PIXELS = 50_000_000
 
 
 class DetectorLoader:
@@ -58,18 +59,26 @@ def _open(path: Path) -> Image.Image:
 
 
 def dataset_canaries(database: Database, settings: Settings, dataset_id: int) -> Sequence[Image.Image]:
-    """A few readable images of a dataset, chosen at random but always the same ones."""
+    """A few readable images of a dataset, half of each given label: the first by id, whose order is random."""
     with database.read() as session:
-        dataset = get_dataset(session, dataset_id)
-        known = list_images(session, ImageFilter(dataset_id=dataset_id, unreadable=False), "path", None, CANDIDATES)
-    paths = [record.path for record, _ in known]
-    random.Random(dataset_id).shuffle(paths)  # noqa: S311 - nothing is kept secret here
+        root = Path(get_dataset(session, dataset_id).root)
+        paths = [path for side in Side for path in first_readable(session, dataset_id, side, FROM_DATASET)]
+    return [
+        picture
+        for half in (paths[:FROM_DATASET], paths[FROM_DATASET:])
+        for picture in _first_pictures(root, half, min(settings.datasets.max_pixels, MAX_PIXELS))
+    ]
+
+
+def _first_pictures(root: Path, paths: Sequence[str], max_pixels: int) -> list[Image.Image]:
     found: list[Image.Image] = []
     for path in paths:
-        if len(found) == FROM_DATASET:
+        if len(found) == FROM_DATASET // 2:
             break
         try:
-            found.append(decode_file(Path(dataset.root), path, settings.datasets.max_pixels).pixels)
+            picture = decode_file(root, path, max_pixels, SIDE_PX).pixels
         except ImageUnreadableError:
             continue  # the scan itself will say so
+        picture.thumbnail((SIDE_PX, SIDE_PX))
+        found.append(picture)
     return found

@@ -91,7 +91,8 @@ class Recorder:
             gate=runtime.gate,
             now=now,
         )
-        if self._dataset.detector_id == self._detector_id and self._dataset.target_classes != self._targets:
+        # The dataset knows the targets of its latest detector only: what an earlier one has stored may be of others.
+        if (self._dataset.detector_id, self._dataset.target_classes) != (self._detector_id, self._targets):
             stored.rescore(session, self._dataset.id, self._detector_id, self._targets)
         set_detector(session, self._dataset.id, self._detector_id, self._targets)
 

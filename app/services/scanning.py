@@ -96,6 +96,9 @@ def run_scan(
 
 def _finish(database: Database, clock: Clock, scan: Scan, status: str, error: str | None) -> str:
     with database.write() as session:
+        now = get_scan(session, scan.id)
+        if (now.status, now.worker_id) != ("running", scan.worker_id):
+            return now.status  # another worker's by now, or ended by a person while this one was silent
         stored.update_scan(session, scan.id, status=status, error=error, finished_at=clock())
     log.info("scan ended", scan=scan.id, dataset=scan.dataset_name, status=status)
     return status

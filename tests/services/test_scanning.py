@@ -463,3 +463,14 @@ def test_the_built_in_model_warns_outside_the_demo(settings: Settings, model: st
     if told:
         assert notice is not None
         assert all(key in notice for key in ("only drawn images", "detector.model", "detector.target_classes"))
+
+
+def test_targets_that_changed_under_another_detector_hold_for_the_first_again(workshop: Workshop) -> None:
+    """A's stored boxes are scored anew when it comes back with B's target classes."""
+    workshop.add(workshop.fill(FILES))
+    workshop.scan(1)
+    goals = refusing(workshop.settings, target_classes=("goal",))
+    workshop.scan(1, ColourDetector(weights="b" * 64), goals)
+    back = workshop.scan(1, workshop.detector, goals)
+    assert back.reused == len(FILES)
+    assert set(scores(workshop).values()) == {0.0}

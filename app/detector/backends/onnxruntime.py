@@ -30,6 +30,10 @@ class OnnxRuntimeEngine:
         except Exception as error:  # its own exceptions have no public base class
             msg = f"onnxruntime cannot run the model on {candidate.device}: {' '.join(str(error).split())}"
             raise DetectorError(msg) from error
+        self._session.disable_fallback()  # a vetted engine must not be replaced by another without a word
+        if self._session.get_providers()[0] != provider:
+            msg = f"onnxruntime could not start {provider} and took another"
+            raise DetectorError(msg)
         self._runtime = Runtime("onnxruntime", candidate.device, candidate.precision, onnxruntime.__version__)
 
     @property

@@ -27,6 +27,7 @@ class TorchEngine:
         keep_memory()
         if threads:
             torch.set_num_threads(threads)
+        torch.backends.cudnn.allow_tf32 = False  # or convolutions in "float32" keep ten bits of the mantissa on CUDA
         self._device = torch.device(candidate.device)
         self._precision = candidate.precision
         if not reference:
