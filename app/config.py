@@ -128,7 +128,7 @@ class DetectorSettings(_Section):
         ge=0,
         le=4096,
         description="Images that may be in the model or scored and not yet stored, which is what a crash costs at "
-        "most; the engine's threads share it. 0: 16 on a CPU, 192 on a GPU. Halved when memory runs out.",
+        "most; the engine's threads share it. 0: 8 a stream on a CPU, 192 on a GPU. Halved when memory runs out.",
     )
     backend: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
         "auto",

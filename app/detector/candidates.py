@@ -48,6 +48,8 @@ def _may_have_cuda() -> bool:
 
 def _openvino_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
     if settings.device == "cuda":
+        if settings.backend == "openvino":
+            raise DetectorError("detector.backend: openvino does not run on cuda; set detector.device to auto")
         return
     if find_spec("openvino") is None:
         if settings.backend == "openvino":
@@ -59,7 +61,7 @@ def _openvino_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
     device = "gpu" if settings.device == "gpu" else "cpu"
     wanted: tuple[Precision, ...] = ("float16", "float32") if device == "gpu" else ("bfloat16", "float32")
     for precision in _precisions(settings, wanted):
-        if can_run(device, precision):
+        if can_run(device, precision) or settings.precision != "auto" or device == "gpu":  # then it says what it lacks
             yield Candidate("openvino", device, precision)
 
 
@@ -69,10 +71,15 @@ def _onnxruntime_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
             "detector.backend: onnxruntime is not installed; `pip install 'touchline[onnxruntime]'`, or set it to auto"
         )
         raise DetectorError(msg)
+    if settings.precision not in ("auto", "float32") or settings.device == "gpu":
+        raise DetectorError(
+            "detector.backend: onnxruntime runs in float32 on cpu or cuda; take precision or device back"
+        )
     devices = ("tensorrt", "cuda") if settings.device == "cuda" else ("cpu",)
     for device in devices:
         yield Candidate("onnxruntime", device, "float32")
 
 
 def _precisions(settings: DetectorSettings, wanted: tuple[Precision, ...]) -> tuple[Precision, ...]:
-    return wanted if settings.precision == "auto" else (settings.precision,)
+    """The wanted ones; or that of the settings and, in case it is refused, float32."""
+    return wanted if settings.precision == "auto" else tuple(dict.fromkeys((settings.precision, "float32")))

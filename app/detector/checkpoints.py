@@ -21,6 +21,7 @@ NEEDED = ("config.json", "preprocessor_config.json")
 PATTERNS = ["*.json", "*.safetensors"]
 TESTED_KIND = "d_fine"
 ORIGINAL, RECIPE = "model.pt", "config.yaml"  #: what custom_d_fine leaves in the folder of a training run
+PASSING = ("transformers_version", "_name_or_path", "torch_dtype", "dtype")  #: say nothing of what is computed
 CONVERSION = "1"  #: to be counted up when the same file comes to be converted to something else
 
 
@@ -40,16 +41,17 @@ class Checkpoint:
         return self.kind == TESTED_KIND
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the weight files, in the order of their names, and over the names of the classes.
+        """SHA-256 over the weight files, in the order of their names, and over the configuration.
 
-        The names are part of it because detections are stored under them: kept ones must not be taken for those of a
-        checkpoint whose classes have been renamed since.
+        It is part of it because it says how the weights are used, and under which names detections are stored: kept
+        ones must not be taken for those of a checkpoint whose queries or classes have been changed since.
         """
         digest = hashlib.sha256()
         for path in self.weights:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-        digest.update(json.dumps(_read_config(self.folder).get("id2label"), sort_keys=True).encode())
+        config = {key: value for key, value in _read_config(self.folder).items() if key not in PASSING}
+        digest.update(json.dumps(config, sort_keys=True).encode())
         return digest.hexdigest()
 
 

@@ -95,7 +95,7 @@ class _Plan:
             self.identity,
             settings.target_classes,
             looks or Looks.of(settings),
-            choose_batch_size(settings.batch_size, engine.runtime.device),
+            choose_batch_size(settings.batch_size, engine.runtime.device, engine.parallel),
         )
 
     def reference(self, looks: Looks | None = None) -> DFine:

@@ -113,7 +113,7 @@ def _score_dataset(
     detector: Detector,
     stopping: Callable[[], bool],
 ) -> Outcome:
-    batch_size = choose_batch_size(settings.detector.batch_size, detector.runtime.device)
+    batch_size = choose_batch_size(settings.detector.batch_size, detector.runtime.device, detector.parallel)
     recorder = Recorder(database, settings, clock, scan, dataset, detector, batch_size)
     recorder.begin()
     pipeline = Pipeline(detector, batch_size)

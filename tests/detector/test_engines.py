@@ -18,6 +18,7 @@ from app.detector.loading import load_detector, load_reference
 from app.detector.preprocessing import read_preprocessing
 from app.domain.detections import Detection
 from app.domain.faith import MIN_CANARIES
+from app.errors import DetectorError
 from app.files.caching import FolderCache
 from app.services.detectors import shipped_canaries
 
@@ -137,3 +138,27 @@ def test_an_engine_that_cannot_read_its_network_is_passed_over(
     detector = load_detector(settings_for(tiny_dfine, backend="openvino"), cache, shipped_canaries)
     assert detector.runtime.backend == "torch"
     assert "openvino cannot run the model" in detector.runtime.refused[-1]
+
+
+def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported: Path) -> None:
+    """And float32 on the same engine takes its place, not the slow reference."""
+    settings = settings_for(tiny_dfine, backend="openvino", precision="float16")
+    runtime = load_detector(settings, FolderCache(exported), shipped_canaries).runtime
+    assert (runtime.backend, runtime.precision) == ("openvino", "float32")
+    assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.refused[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"backend": "openvino", "device": "cuda"},
+        {"backend": "onnxruntime", "precision": "bfloat16"},
+        {"backend": "onnxruntime", "device": "gpu"},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    tiny_dfine: Path, exported: Path, values: dict[str, str]
+) -> None:
+    """Rather than silently not followed."""
+    with pytest.raises(DetectorError, match=r"detector\.backend: "):
+        load_detector(settings_for(tiny_dfine, **values), FolderCache(exported), no_canaries)

@@ -24,6 +24,9 @@ class OpenVinoEngine:
     """
 
     def __init__(self, exported: Path, candidate: Candidate, *, threads: int = 0) -> None:
+        if not can_run(candidate.device, candidate.precision):
+            msg = f"openvino finds no {candidate.device} here that computes in {candidate.precision} by itself"
+            raise DetectorError(msg)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": HINTS[candidate.precision],
