@@ -48,7 +48,7 @@ def test_other_weights_have_another_hash(copy: Path) -> None:
 
 
 def test_other_class_names_have_another_hash(copy: Path) -> None:
-    """Detections kept from before carry the old ones; what else is in the configuration does not matter."""
+    """Detections kept from before carry the old ones; which release wrote the configuration does not matter."""
     before = find_checkpoint(str(copy), None).weights_sha256()
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"transformers_version": "9.9"}))
