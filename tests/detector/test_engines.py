@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from app.domain.faith import MIN_CANARIES
 from app.errors import DetectorError
 from app.files.caching import FolderCache
 from app.services.detectors import shipped_canaries
+from tests.detector.conftest import SIDE
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings_for(folder: Path, **values: object) -> DetectorSettings:
@@ -146,6 +151,38 @@ def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported
     runtime = load_detector(settings, FolderCache(exported), shipped_canaries).runtime
     assert (runtime.backend, runtime.precision) == ("openvino", "float32")
     assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.refused[0]
+
+
+#: the very first inferences of a process, in several threads at the same moment
+AT_ONCE = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from app.detector.backends.openvino import OpenVinoEngine
+from app.detector.engines import Candidate
+
+engine = OpenVinoEngine(Path(sys.argv[1]), Candidate("openvino", "cpu", "float32"))
+pixels = np.zeros((1, 3, int(sys.argv[2]), int(sys.argv[2])), np.uint8)
+ready = threading.Barrier(8)
+sys.setswitchinterval(1e-6)
+
+def look():
+    ready.wait()
+    engine.infer(pixels)
+
+threads = [threading.Thread(target=look, daemon=True) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("process", range(3))
+def test_the_first_inferences_of_a_process_may_come_at_once(exported: Path, process: int) -> None:
+    """Where the figures of the gate are known, nothing has been inferred before the threads of a scan begin."""
+    network = next(exported.rglob("network.onnx"))
+    subprocess.run([sys.executable, "-c", AT_ONCE, str(network), str(SIDE)], cwd=ROOT, check=True, timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,16 @@ class OpenVinoEngine:
         self._requests = local()
         version = openvino.get_version().partition("-")[0]
         self._runtime = Runtime("openvino", candidate.device, candidate.precision, version)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Infer once before any other thread does.
+
+        The first access to a tensor's data in a process builds a table behind a C++ static guard and lets go of the
+        GIL meanwhile (pybind11's npy_api, OpenVINO 2026.4): a second thread that gets there then waits for the guard
+        while it holds the GIL, and both wait for ever.
+        """
+        self.infer(np.zeros(tuple(self._compiled.inputs[0].shape), np.uint8))
 
     @property
     def runtime(self) -> Runtime:
