@@ -11,7 +11,7 @@ from app.services.clock import Clock
 from app.services.datasets import get_dataset
 from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage.database import Database
-from app.storage.images import count_released
+from app.storage.tallies import count_dataset_released
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def certify(database: Database, clock: Clock, reference: str | int, risk: float 
         raise InvalidInputError.on("risk", "must lie between 0 and 1")
     with database.read() as session:
         dataset = get_dataset(session, reference)
-        counts = count_released(session, dataset)
+        counts = count_dataset_released(session, dataset)
         tallies = {
             dataset.labels.name(side): Tally(
                 images=counts[side].settled + counts[side].agreeing,

@@ -22,6 +22,7 @@ from app.storage import datasets as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageFilter, find_uninspected, list_images, record_inspections
+from app.storage.tallies import count_images, keeping
 
 PIXELS_AT_ONCE = 200_000_000  #: decoded pixels that may be in memory while registering
 LEGIBLE_PX = 256  #: decoding so many shows whether a file is whole: every byte is read all the same
@@ -75,7 +76,7 @@ def get_dataset(session: Session, reference: str | int) -> Dataset:
 
 def view_dataset(session: Session, dataset: Dataset) -> DatasetView:
     """A dataset as pages and the API show it."""
-    images, unreadable, ignored = stored.count_files(session, dataset.id)
+    images, unreadable = count_images(session, dataset.id)
     return DatasetView(
         id=dataset.id,
         name=dataset.name,
@@ -85,7 +86,7 @@ def view_dataset(session: Session, dataset: Dataset) -> DatasetView:
         question=dataset.question,
         images=images,
         unreadable=unreadable,
-        ignored=ignored,
+        ignored=stored.count_ignored(session, dataset.id),
         threshold=dataset.threshold,
     )
 
@@ -216,12 +217,12 @@ def inspect_images(
                 return
             after = part[-1][0]
             found = pool.map(lambda item: inspect(dataset, item[0], item[1], settings, now, budget), part)
-            _record(database, found)
+            _record(database, dataset.id, found)
 
 
-def _record(database: Database, found: Iterable[dict[str, Any]]) -> None:
+def _record(database: Database, dataset_id: int, found: Iterable[dict[str, Any]]) -> None:
     rows = list(found)
-    with database.write() as session:
+    with database.write() as session, keeping(session, dataset_id, [row["id"] for row in rows]):
         record_inspections(session, rows)
 
 

@@ -25,8 +25,8 @@ from app.storage import exports as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.exports import Export
-from app.storage.images import count_dataset
 from app.storage.sign_offs import count_holding, find_sign_off
+from app.storage.tallies import count_dataset
 from app.storage.workers import is_alive
 
 log = structlog.get_logger()

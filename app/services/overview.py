@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.config import Settings
 from app.domain.auditing import NO_AUDIT
+from app.domain.counting import BINS, DatasetCounts
 from app.domain.images import Side
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
@@ -13,10 +14,8 @@ from app.services.scans import ScanView, find_latest_scan, model_notice
 from app.services.workers import liveness
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
-from app.storage.images import DatasetCounts, count_dataset, histogram
 from app.storage.reviews import count_by_reviewer, recent_times
-
-BINS = 100
+from app.storage.tallies import count_dataset, histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def get_stats(database: Database, reference: str | int) -> Stats:
 
 def view_histogram(session: Session, dataset: Dataset) -> Histogram | None:
     """Scores by folder in bins of 0.01; None before anything is scored."""
-    counts = histogram(session, dataset, BINS)
+    counts = histogram(session, dataset.id)
     if not counts:
         return None
     return Histogram(

@@ -24,10 +24,11 @@ from app.services.reviews import RecentVerdict, list_recent
 from app.storage import queue as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
-from app.storage.images import ImageRecord, count_dataset, find_images
+from app.storage.images import ImageRecord, find_images
 from app.storage.queue import Place, place_of
 from app.storage.reviews import latest_batch, recent_times
 from app.storage.scans import find_open_scan
+from app.storage.tallies import count_dataset
 
 QueueName = Literal["all", "flagged", "audit"]
 AHEAD = 4  #: images that the desk leases and preloads

@@ -112,7 +112,7 @@ def _reconcile(database: Database, dataset: Dataset, root: Path, walk: str, unli
     try:
         for pairs in _in_parts(moved, WRITE_CHUNK):
             with _write(database, dataset, walk) as session:
-                arrivals.move_images(session, pairs)
+                arrivals.move_images(session, dataset.id, pairs)
         _mark(database, dataset, walk, unlisted, now)
         with database.read() as session:
             ranges = list(arrivals.iter_new(session, dataset.id, walk, WALK_CHUNK))
@@ -137,10 +137,10 @@ def _mark(database: Database, dataset: Dataset, walk: str, unlisted: list[str], 
         changed = arrivals.find_changed(session, dataset.id, walk, NAME_NOT_UTF8)
     for ids in _in_parts(gone, WRITE_CHUNK):
         with _write(database, dataset, walk) as session:
-            arrivals.mark_missing(session, walk, ids, now)
+            arrivals.mark_missing(session, dataset.id, walk, ids, now)
     for ids in _in_parts(changed, WRITE_CHUNK):
         with _write(database, dataset, walk) as session:
-            arrivals.mark_changed(session, walk, ids)
+            arrivals.mark_changed(session, dataset.id, walk, ids)
 
 
 @contextmanager

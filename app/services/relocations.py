@@ -27,9 +27,9 @@ from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage import relocations as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
-from app.storage.images import count_dataset
 from app.storage.relocations import Move, Relocation
 from app.storage.sign_offs import count_agreeing
+from app.storage.tallies import count_dataset
 
 CHUNK = 1000
 SAMPLE = 50

@@ -22,6 +22,7 @@ from app.storage.datasets import Dataset, set_detector
 from app.storage.engines import find_or_insert_engine
 from app.storage.images import record_inspections
 from app.storage.scans import PendingImage, Scan
+from app.storage.tallies import keeping, recount
 
 RATE_WINDOW_S = 10.0
 
@@ -94,7 +95,8 @@ class Recorder:
         # The dataset knows the targets of its latest detector only: what an earlier one has stored may be of others.
         if (self._dataset.detector_id, self._dataset.target_classes) != (self._detector_id, self._targets):
             stored.rescore(session, self._dataset.id, self._detector_id, self._targets)
-        set_detector(session, self._dataset.id, self._detector_id, self._targets)
+            set_detector(session, self._dataset.id, self._detector_id, self._targets)
+            recount(session, self._dataset.id)
 
     def store(self, group: Sequence[Scored]) -> None:
         """Store finished batches, all of them or none.
@@ -109,9 +111,10 @@ class Recorder:
         scores, boxes = self._rows(images, found)
         with self._database.write() as session:
             self._refuse_lost(session)
-            stored.drop_scores(session, [looked.image.id for looked in images if looked.outdates_scores])
-            record_inspections(session, [self._inspection(looked) for looked in images])
-            stored.insert_scores(session, scores, boxes)
+            with keeping(session, self._dataset.id, [looked.image.id for looked in images]):
+                stored.drop_scores(session, [looked.image.id for looked in images if looked.outdates_scores])
+                record_inspections(session, [self._inspection(looked) for looked in images])
+                stored.insert_scores(session, scores, boxes)
             stored.update_scan(session, self._scan.id, images_per_s=self._rate(), **self._progress(), **self._news())
         self._course.pass_by(group, perf_counter() - began)
 

@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, s
 from sqlalchemy.orm import Session
 
 from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
+from app.storage.tallies import keeping, keeping_new
 
 
 def insert_arrivals(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -49,17 +50,18 @@ def find_gone(session: Session, dataset_id: int, walk: str, unlisted: Sequence[s
     return list(session.scalars(select(ImageRow.id).where(*gone).order_by(ImageRow.id)))
 
 
-def mark_missing(session: Session, walk: str, image_ids: Sequence[int], now: datetime) -> None:
+def mark_missing(session: Session, dataset_id: int, walk: str, image_ids: Sequence[int], now: datetime) -> None:
     """Images are missing, if the walk really did not meet them; their scores and boxes go, their reviews stay."""
     gone = and_(ImageRow.id.in_(image_ids), ~_arrived(walk))
-    for table in (ScoreRow, DetectionRow):
+    with keeping(session, dataset_id, image_ids):
+        for table in (ScoreRow, DetectionRow):
+            session.execute(
+                delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
+                execution_options={"synchronize_session": False},
+            )
         session.execute(
-            delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
-            execution_options={"synchronize_session": False},
+            update(ImageRow).where(gone).values(missing_since=now), execution_options={"synchronize_session": False}
         )
-    session.execute(
-        update(ImageRow).where(gone).values(missing_since=now), execution_options={"synchronize_session": False}
-    )
 
 
 def find_changed(session: Session, dataset_id: int, walk: str, bad_name: str) -> list[int]:
@@ -85,7 +87,7 @@ def find_changed(session: Session, dataset_id: int, walk: str, bad_name: str) ->
     return list(rows)
 
 
-def mark_changed(session: Session, walk: str, image_ids: Sequence[int]) -> None:
+def mark_changed(session: Session, dataset_id: int, walk: str, image_ids: Sequence[int]) -> None:
     """Images have what the walk saw of them, and must be inspected again."""
     same_path = and_(ArrivalRow.walk == walk, ArrivalRow.path == ImageRow.path)
     values = {
@@ -95,10 +97,11 @@ def mark_changed(session: Session, walk: str, image_ids: Sequence[int]) -> None:
         "missing_since": None,
         "inspected_at": None,
     }
-    session.execute(
-        update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
-        execution_options={"synchronize_session": False},
-    )
+    with keeping(session, dataset_id, image_ids):
+        session.execute(
+            update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def find_vanished(session: Session, dataset_id: int, walk: str) -> list[tuple[int, str, int]]:
@@ -121,7 +124,7 @@ def find_new_of_sizes(session: Session, dataset_id: int, walk: str, sizes: Seque
     return [(row.id, row.path) for row in rows]
 
 
-def move_images(session: Session, moved: Sequence[tuple[int, int]]) -> None:
+def move_images(session: Session, dataset_id: int, moved: Sequence[tuple[int, int]]) -> None:
     """Images have new paths, and so perhaps new given labels; their reviews and scores stay with them.
 
     ``moved`` are pairs of an image's id and its arrival's.
@@ -133,6 +136,11 @@ def move_images(session: Session, moved: Sequence[tuple[int, int]]) -> None:
     )
     arrivals = {row.id: row for row in found}
     rows = [(image_id, arrivals[arrival_id]) for image_id, arrival_id in moved]
+    with keeping(session, dataset_id, [image_id for image_id, _ in moved]):
+        _give_paths(session, rows)
+
+
+def _give_paths(session: Session, rows: Sequence[tuple[int, Any]]) -> None:
     session.execute(
         update(ImageRow),
         [
@@ -191,4 +199,5 @@ def adopt_new(session: Session, dataset_id: int, walk: str, low: int, high: int,
         .where(ArrivalRow.walk == walk, ArrivalRow.shuffle >= low, ArrivalRow.shuffle < high, ~_known(dataset_id))
         .order_by(ArrivalRow.shuffle)
     )
-    session.execute(insert(ImageRow).from_select(columns, new))
+    with keeping_new(session, dataset_id):
+        session.execute(insert(ImageRow).from_select(columns, new))

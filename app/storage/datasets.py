@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.flagging import Labels
-from app.storage.tables import DatasetRow, IgnoredFileRow, ImageRow
+from app.storage.tables import DatasetRow, IgnoredFileRow
 
 MAX_ID = (1 << 31) - 1  #: what an id may be at most on every database we support
 
@@ -140,14 +140,6 @@ def list_ignored(session: Session, dataset_id: int, after: int = 0, limit: int =
     return [(row.id, row.path, row.reason) for row in rows]
 
 
-def count_files(session: Session, dataset_id: int) -> tuple[int, int, int]:
-    """``(images, unreadable, ignored)`` of a dataset; images include the unreadable, not the missing."""
-    images, unreadable = session.execute(
-        select(func.count(), func.count(ImageRow.unreadable)).where(
-            ImageRow.dataset_id == dataset_id, ImageRow.missing_since.is_(None)
-        )
-    ).one()
-    ignored = session.scalar(
-        select(func.count()).select_from(IgnoredFileRow).where(IgnoredFileRow.dataset_id == dataset_id)
-    )
-    return images, unreadable, ignored or 0
+def count_ignored(session: Session, dataset_id: int) -> int:
+    """Files that the last walk passed over."""
+    return session.scalar(select(func.count()).where(IgnoredFileRow.dataset_id == dataset_id)) or 0

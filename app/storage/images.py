@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
-from app.storage.datasets import MAX_ID, Dataset
+from app.storage.datasets import MAX_ID
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
@@ -281,135 +281,3 @@ def record_inspections(session: Session, rows: Sequence[dict[str, Any]]) -> None
     """Store what decoding found, by ``id``: hash, size, upright width and height, or the reason why not."""
     if rows:
         session.execute(update(ImageRow), rows)
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetCounts:
-    """The counts of a dataset, as the contract names them."""
-
-    scored: int
-    flagged: int
-    open_flags: int
-    reviewed: int
-    upheld: int
-    overruled: int
-    unsure: int
-    discarded: int
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-
-def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
-    """Count a dataset's scores, flags and verdicts."""
-    scored, flagged, open_flags = _count_scores(session, dataset)
-    verdicts: dict[tuple[Side, Verdict], tuple[int, int]] = {
-        (Side(row.given), Verdict(row.verdict)): (row.total, row.on_flag)
-        for row in session.execute(_count_verdicts(dataset.id))
-    }
-
-    def total(given: Side, verdict: Verdict) -> int:
-        return verdicts.get((given, verdict), (0, 0))[0]
-
-    def on_flag(given: Side, verdict: Verdict) -> int:
-        return verdicts.get((given, verdict), (0, 0))[1]
-
-    return DatasetCounts(
-        scored=scored,
-        flagged=flagged,
-        open_flags=open_flags,
-        reviewed=sum(count for count, _ in verdicts.values()),
-        upheld=on_flag(Side.POSITIVE, Verdict.NEGATIVE) + on_flag(Side.NEGATIVE, Verdict.POSITIVE),
-        overruled=on_flag(Side.POSITIVE, Verdict.POSITIVE) + on_flag(Side.NEGATIVE, Verdict.NEGATIVE),
-        unsure=total(Side.POSITIVE, Verdict.UNSURE) + total(Side.NEGATIVE, Verdict.UNSURE),
-        discarded=total(Side.POSITIVE, Verdict.DISCARD) + total(Side.NEGATIVE, Verdict.DISCARD),
-        tp=total(Side.POSITIVE, Verdict.POSITIVE),
-        fp=total(Side.POSITIVE, Verdict.NEGATIVE),
-        fn=total(Side.NEGATIVE, Verdict.POSITIVE),
-        tn=total(Side.NEGATIVE, Verdict.NEGATIVE),
-    )
-
-
-def _count_scores(session: Session, dataset: Dataset) -> tuple[int, int, int]:
-    flagged = disagreement()
-    row = session.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((flagged, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((and_(flagged, StandingRow.verdict.is_(None)), 1), else_=0)), 0),
-        )
-        .select_from(ScoreRow)
-        .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
-        .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .where(ScoreRow.dataset_id == dataset.id, ScoreRow.detector_id == dataset.detector_id)
-    ).one()
-    return row[0], row[1], row[2]
-
-
-def _count_verdicts(dataset_id: int) -> Select[Any]:
-    return (
-        select(
-            ImageRow.given,
-            StandingRow.verdict,
-            func.count().label("total"),
-            func.coalesce(func.sum(case((disagreement(), 1), else_=0)), 0).label("on_flag"),
-        )
-        .select_from(StandingRow)
-        .join(ImageRow, ImageRow.id == StandingRow.image_id)
-        .join(DatasetRow, DatasetRow.id == StandingRow.dataset_id)
-        .outerjoin(
-            ScoreRow, and_(ScoreRow.image_id == StandingRow.image_id, ScoreRow.detector_id == DatasetRow.detector_id)
-        )
-        .where(
-            StandingRow.dataset_id == dataset_id,
-            StandingRow.verdict.is_not(None),
-            ImageRow.missing_since.is_(None),
-        )
-        .group_by(ImageRow.given, StandingRow.verdict)
-    )
-
-
-def histogram(session: Session, dataset: Dataset, bins: int) -> dict[tuple[Side, int], int]:
-    """Images by given label and score bin ``0 .. bins - 1``; the last bin is closed above."""
-    # A hair is added before rounding down, so that 0.29 lies in the bin that begins at 0.29.
-    number = case((ScoreRow.score >= 1.0, bins - 1), else_=func.floor(ScoreRow.score * bins + 1e-9))
-    rows = session.execute(
-        select(ScoreRow.given, number.label("bin"), func.count().label("total"))
-        .where(ScoreRow.dataset_id == dataset.id, ScoreRow.detector_id == dataset.detector_id)
-        .group_by(ScoreRow.given, number)
-    )
-    return {(Side(row.given), int(row.bin)): row.total for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseCounts:
-    """Images of one given label that a sign-off now would release."""
-
-    settled: int  #: with a positive or negative verdict
-    agreeing: int  #: unreviewed, scored, without a flag
-    errors_found: int  #: settled against their folder
-
-
-def count_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
-    """Count what a sign-off now would release, by given label."""
-    settled = StandingRow.verdict.in_((Verdict.POSITIVE, Verdict.NEGATIVE))
-    agreeing = and_(StandingRow.verdict.is_(None), ScoreRow.score.is_not(None), ~disagreement())
-    rows = session.execute(
-        select(
-            ImageRow.given,
-            func.coalesce(func.sum(case((settled, 1), else_=0)), 0).label("settled"),
-            func.coalesce(func.sum(case((agreeing, 1), else_=0)), 0).label("agreeing"),
-            func.coalesce(func.sum(case((and_(settled, StandingRow.verdict != ImageRow.given), 1), else_=0)), 0).label(
-                "errors_found"
-            ),
-        )
-        .select_from(ImageRow)
-        .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
-        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
-        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
-        .where(ImageRow.dataset_id == dataset.id, ImageRow.missing_since.is_(None), ImageRow.unreadable.is_(None))
-        .group_by(ImageRow.given)
-    )
-    found = {Side(row.given): ReleaseCounts(row.settled, row.agreeing, row.errors_found) for row in rows}
-    return {side: found.get(side, ReleaseCounts(0, 0, 0)) for side in Side}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import Dataset
-from app.storage.tables import LeaseRow, ScoreRow, StandingRow
+from app.storage.tables import LeaseRow, ScoreRow
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,7 +62,6 @@ def _places_of_label(
     score = ScoreRow.score
     query = (
         select(score, ScoreRow.image_id)
-        .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
         .outerjoin(
             LeaseRow,
             and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
@@ -75,7 +74,7 @@ def _places_of_label(
         )
     )
     if not called:
-        query = query.where(StandingRow.verdict.is_(None))
+        query = query.where(~ScoreRow.called)
     high_first = given is Side.NEGATIVE
     if flagged is not None:
         upper = score >= dataset.threshold

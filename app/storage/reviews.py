@@ -15,6 +15,7 @@ from app.errors import ConflictError
 from app.storage.datasets import MAX_ID, Dataset
 from app.storage.images import disagreement
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
+from app.storage.tallies import keeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,13 @@ def _update_standing(session: Session, image_id: int, dataset_id: int, history: 
         "reviewed_at": None if effective is None else effective.reviewed_at,
         "image_sha256": None if seen is None else seen.image_sha256,
     }
-    if len(history) == 1:
-        session.execute(insert(StandingRow).values(image_id=image_id, **values))
-    else:
-        session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
+    with keeping(session, dataset_id, [image_id]):
+        if len(history) == 1:
+            session.execute(insert(StandingRow).values(image_id=image_id, **values))
+        else:
+            session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
+    called = values["verdict"] is not None
+    session.execute(update(ScoreRow).where(ScoreRow.image_id == image_id).values(called=called))
 
 
 def _effective_join() -> ColumnElement[bool]:

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 from app.domain.detections import DetectorIdentity
 from app.storage.datasets import MAX_ID
 from app.storage.images import of_dataset_by_id
-from app.storage.tables import DatasetRow, DetectionRow, DetectorRow, EngineRow, ImageRow, ScanRow, ScoreRow
+from app.storage.tables import (
+    DatasetRow,
+    DetectionRow,
+    DetectorRow,
+    EngineRow,
+    ImageRow,
+    ScanRow,
+    ScoreRow,
+    StandingRow,
+)
 
 OPEN = ("queued", "running")
 
@@ -267,9 +276,15 @@ def drop_scores(session: Session, image_ids: Sequence[int]) -> None:
 def insert_scores(session: Session, scores: Sequence[dict[str, Any]], boxes: Sequence[dict[str, Any]]) -> None:
     """Store scores and their boxes."""
     if scores:
-        session.execute(insert(ScoreRow), scores)
+        called = _find_called(session, [score["image_id"] for score in scores])
+        session.execute(insert(ScoreRow), [{**score, "called": score["image_id"] in called} for score in scores])
     if boxes:
         session.execute(insert(DetectionRow), boxes)
+
+
+def _find_called(session: Session, image_ids: Sequence[int]) -> set[int]:
+    standing = select(StandingRow.image_id).where(StandingRow.image_id.in_(image_ids), StandingRow.verdict.is_not(None))
+    return set(session.scalars(standing))
 
 
 def rescore(session: Session, dataset_id: int, detector_id: int, targets: Sequence[str]) -> None:

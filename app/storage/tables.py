@@ -264,11 +264,24 @@ class ScoreRow(Base):
     sha256: Mapped[str]  #: of the bytes that were scored
     score: Mapped[float]
     scored_at: Mapped[datetime]
+    called: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  #: a verdict stands, as in ``standings``: the queue does not read past what is done
 
     __table_args__ = (
         CheckConstraint("score >= 0 AND score <= 1", name="score"),
         _one_of("given", SIDES),
         Index("ix_scores_queue", "dataset_id", "detector_id", "given", "score", "image_id"),
+        Index(
+            "ix_scores_open",
+            "dataset_id",
+            "detector_id",
+            "given",
+            "score",
+            "image_id",
+            sqlite_where=text("called = 0"),
+            postgresql_where=text("NOT called"),
+        ),
     )
 
 
@@ -339,6 +352,23 @@ class StandingRow(Base):
         Index(None, "dataset_id", "verdict"),
         Index(None, "dataset_id", "reviewed_at", "image_id"),
     )
+
+
+class TallyRow(Base):
+    """How many images a dataset has with one given label, in one bin of scores, under one verdict.
+
+    Kept in the transaction of each change. It holds nothing that cannot be counted; it saves every page from counting.
+    """
+
+    __tablename__ = "tallies"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    given: Mapped[str] = mapped_column(primary_key=True)
+    bin: Mapped[int] = mapped_column(primary_key=True)  #: see :mod:`app.domain.counting`
+    verdict: Mapped[str] = mapped_column(primary_key=True)  #: or ``none``
+    images: Mapped[int]
+
+    __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none")))
 
 
 class LeaseRow(Base):

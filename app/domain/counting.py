@@ -1,0 +1,129 @@
+"""The counts of a dataset, from images tallied by given label, score bin and verdict, and a threshold.
+
+A tally does not know the threshold, so moving it counts nothing anew: whole bins lie on one side of it, and only what
+lies below it in its own bin has to be looked up.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import floor
+
+from app.domain.images import Side
+from app.domain.reviewing import Verdict, side_of, upholds_flag
+
+BINS = 100  #: of scores, each 0.01 wide; the last one is closed above
+UNSCORED, UNREADABLE = -1, -2  #: in place of a bin
+HAIR = 1e-9  #: added before rounding down, so that 0.29 lies in the bin that begins at 0.29
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Images with one given label, in one bin, under one verdict (None: nobody has called them)."""
+
+    given: Side
+    bin: int
+    verdict: Verdict | None
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCounts:
+    """The counts of a dataset, as the contract names them."""
+
+    images: int
+    unreadable: int
+    scored: int
+    flagged: int
+    open_flags: int
+    reviewed: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCounts:
+    """Images of one given label that a sign-off now would release."""
+
+    settled: int  #: with a positive or negative verdict
+    agreeing: int  #: unreviewed, scored, without a flag
+    errors_found: int  #: settled against their folder
+
+
+def bin_of(score: float) -> int:
+    """The bin of a score in 0..1. A higher score is never in a lower bin."""
+    return BINS - 1 if score >= 1.0 else floor(score * BINS + HAIR)
+
+
+Below = Mapping[tuple[Side, Verdict | None], int]
+
+
+def split_by_flag(tally: Tally, threshold: float, below: Below) -> int:
+    """How many images of a tally carry a flag.
+
+    ``below`` are the images in the threshold's own bin whose score is under it, by given label and verdict.
+    """
+    edge = bin_of(threshold)
+    if tally.bin < 0:
+        return 0
+    if tally.bin == edge:
+        seen = tally.images - below.get((tally.given, tally.verdict), 0)
+    else:
+        seen = tally.images if tally.bin > edge else 0
+    return seen if tally.given is Side.NEGATIVE else tally.images - seen
+
+
+def count_tallies(tallies: Sequence[Tally], threshold: float, below: Below) -> DatasetCounts:
+    """Every count of a dataset under a threshold; ``below`` as in :func:`split_by_flag`."""
+    total: Counter[tuple[Side, Verdict | None]] = Counter()
+    flagged: Counter[tuple[Side, Verdict | None]] = Counter()
+    for tally in tallies:
+        total[tally.given, tally.verdict] += tally.images
+        flagged[tally.given, tally.verdict] += split_by_flag(tally, threshold, below)
+    return DatasetCounts(
+        images=total.total(),
+        unreadable=sum(tally.images for tally in tallies if tally.bin == UNREADABLE),
+        scored=sum(tally.images for tally in tallies if tally.bin >= 0),
+        flagged=flagged.total(),
+        open_flags=sum(flagged[side, None] for side in Side),
+        reviewed=sum(number for (_, verdict), number in total.items() if verdict is not None),
+        upheld=_flagged_with(flagged, upheld=True),
+        overruled=_flagged_with(flagged, upheld=False),
+        unsure=sum(total[side, Verdict.UNSURE] for side in Side),
+        discarded=sum(total[side, Verdict.DISCARD] for side in Side),
+        tp=total[Side.POSITIVE, Verdict.POSITIVE],
+        fp=total[Side.POSITIVE, Verdict.NEGATIVE],
+        fn=total[Side.NEGATIVE, Verdict.POSITIVE],
+        tn=total[Side.NEGATIVE, Verdict.NEGATIVE],
+    )
+
+
+def _flagged_with(flagged: Mapping[tuple[Side, Verdict | None], int], *, upheld: bool) -> int:
+    return sum(
+        number
+        for (given, verdict), number in flagged.items()
+        if verdict is not None and upholds_flag(given, verdict) is upheld
+    )
+
+
+def count_released(tallies: Sequence[Tally], threshold: float, below: Below) -> dict[Side, ReleaseCounts]:
+    """What a sign-off now would release, by given label; ``below`` as in :func:`split_by_flag`."""
+    settled: Counter[Side] = Counter()
+    errors: Counter[Side] = Counter()
+    agreeing: Counter[Side] = Counter()
+    for tally in tallies:
+        if tally.bin == UNREADABLE:
+            continue
+        side = side_of(tally.verdict)
+        if side is not None:
+            settled[tally.given] += tally.images
+            errors[tally.given] += tally.images if side is not tally.given else 0
+        elif tally.verdict is None and tally.bin >= 0:
+            agreeing[tally.given] += tally.images - split_by_flag(tally, threshold, below)
+    return {side: ReleaseCounts(settled[side], agreeing[side], errors[side]) for side in Side}

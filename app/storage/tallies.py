@@ -1,0 +1,171 @@
+"""How many images a dataset has, by given label, score bin and verdict: kept, so that no page counts a million rows.
+
+Every function of this layer that changes which images there are, what is scored or what stands wraps the change in
+:func:`keeping`, in the same transaction; a change to a whole dataset ends with :func:`recount`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.domain.counting import (
+    BINS,
+    HAIR,
+    UNREADABLE,
+    UNSCORED,
+    DatasetCounts,
+    ReleaseCounts,
+    Tally,
+    bin_of,
+    count_released,
+    count_tallies,
+)
+from app.domain.images import Side
+from app.domain.reviewing import Verdict
+from app.storage.datasets import Dataset
+from app.storage.tables import DatasetRow, ImageRow, ScoreRow, StandingRow, TallyRow
+
+NOBODY = "none"  #: in place of a verdict
+Key = tuple[str, int, str]  #: given label, bin, verdict
+AT_ONCE = 500  #: parameters of one statement
+
+
+def score_bin() -> ColumnElement[int]:
+    """The bin of a score; see :func:`app.domain.counting.bin_of`."""
+    return cast(case((ScoreRow.score >= 1.0, BINS - 1), else_=func.floor(ScoreRow.score * BINS + HAIR)), Integer)
+
+
+def _tallied(*chosen: ColumnElement[bool]) -> Any:
+    """Images that are not missing, grouped as tallies are."""
+    number = case(
+        (ImageRow.unreadable.is_not(None), UNREADABLE), (ScoreRow.score.is_(None), UNSCORED), else_=score_bin()
+    ).label("bin")
+    verdict = func.coalesce(StandingRow.verdict, NOBODY).label("verdict")
+    return (
+        select(ImageRow.dataset_id, ImageRow.given, number, verdict, func.count().label("images"))
+        .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
+        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .where(ImageRow.missing_since.is_(None), *chosen)
+        .group_by(ImageRow.dataset_id, ImageRow.given, number, verdict)
+    )
+
+
+def _count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> Counter[Key]:
+    found: Counter[Key] = Counter()
+    for start in range(0, len(image_ids), AT_ONCE):
+        some = ImageRow.id.in_(image_ids[start : start + AT_ONCE])
+        for row in session.execute(_tallied(some, ImageRow.dataset_id + 0 == dataset_id)):
+            found[row.given, row.bin, row.verdict] += row.images
+    return found
+
+
+@contextmanager
+def keeping(session: Session, dataset_id: int, image_ids: Sequence[int]) -> Iterator[None]:
+    """Bring the tallies up to date with what the block changes of these images of a dataset."""
+    before = _count_some(session, dataset_id, image_ids)
+    yield
+    session.flush()
+    after = _count_some(session, dataset_id, image_ids)
+    after.subtract(before)
+    _add(session, dataset_id, after)
+
+
+@contextmanager
+def keeping_new(session: Session, dataset_id: int) -> Iterator[None]:
+    """The same for images that the block adds to a dataset."""
+    last = session.scalar(select(func.max(ImageRow.id))) or 0
+    yield
+    rows = session.execute(_tallied(ImageRow.id > last, ImageRow.dataset_id + 0 == dataset_id))
+    _add(session, dataset_id, Counter({(row.given, row.bin, row.verdict): row.images for row in rows}))
+
+
+def _add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
+    rows = [
+        {"dataset_id": dataset_id, "given": given, "bin": number, "verdict": verdict, "images": change}
+        for (given, number, verdict), change in changes.items()
+        if change
+    ]
+    if not rows:
+        return
+    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
+    statement = dialect.insert(TallyRow)
+    statement = statement.on_conflict_do_update(
+        index_elements=["dataset_id", "given", "bin", "verdict"],
+        set_={"images": TallyRow.images + statement.excluded.images},
+    )
+    session.execute(statement, rows)
+
+
+def recount(session: Session, dataset_id: int) -> None:
+    """Count a dataset's images anew: for what changes all of them, as another detector does."""
+    session.execute(delete(TallyRow).where(TallyRow.dataset_id == dataset_id))
+    columns = ["dataset_id", "given", "bin", "verdict", "images"]
+    session.execute(insert(TallyRow).from_select(columns, _tallied(ImageRow.dataset_id == dataset_id)))
+
+
+def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
+    """A dataset's tallies."""
+    rows = session.execute(
+        select(TallyRow.given, TallyRow.bin, TallyRow.verdict, TallyRow.images).where(
+            TallyRow.dataset_id == dataset_id, TallyRow.images != 0
+        )
+    )
+    return [Tally(Side(row.given), row.bin, _verdict(row.verdict), row.images) for row in rows]
+
+
+def _verdict(stored: str) -> Verdict | None:
+    return None if stored == NOBODY else Verdict(stored)
+
+
+def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | None], int]:
+    """Images in the threshold's own bin with a score under it: a few, as thresholds lie at the edge of bins mostly."""
+    edge = bin_of(dataset.threshold)
+    verdict = func.coalesce(StandingRow.verdict, NOBODY).label("verdict")
+    rows = session.execute(
+        select(ScoreRow.given, verdict, func.count().label("images"))
+        .join(ImageRow, ImageRow.id == ScoreRow.image_id)
+        .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
+        .where(
+            ScoreRow.dataset_id == dataset.id,
+            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.given.in_(list(Side)),
+            ScoreRow.score >= edge / BINS - HAIR,
+            ScoreRow.score < dataset.threshold,
+            score_bin() == edge,
+            ImageRow.unreadable.is_(None),
+        )
+        .group_by(ScoreRow.given, verdict)
+    )
+    return {(Side(row.given), _verdict(row.verdict)): row.images for row in rows}
+
+
+def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
+    """Every count of a dataset, under its threshold."""
+    return count_tallies(read_tallies(session, dataset.id), dataset.threshold, _below(session, dataset))
+
+
+def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
+    """What a sign-off now would release, by given label."""
+    return count_released(read_tallies(session, dataset.id), dataset.threshold, _below(session, dataset))
+
+
+def count_images(session: Session, dataset_id: int) -> tuple[int, int]:
+    """``(images, unreadable)`` of a dataset; images include the unreadable, not the missing."""
+    tallies = read_tallies(session, dataset_id)
+    unreadable = sum(tally.images for tally in tallies if tally.bin == UNREADABLE)
+    return sum(tally.images for tally in tallies), unreadable
+
+
+def histogram(session: Session, dataset_id: int) -> dict[tuple[Side, int], int]:
+    """Images by given label and score bin, where there are any."""
+    counts: Counter[tuple[Side, int]] = Counter()
+    for tally in read_tallies(session, dataset_id):
+        if tally.bin >= 0:
+            counts[tally.given, tally.bin] += tally.images
+    return dict(counts)
