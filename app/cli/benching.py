@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.common import AsJson, Config
+from app.errors import UsageError
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,6 +29,27 @@ def bench_scan_command(
     from app.cli.bench import run_bench_scan
 
     run_bench_scan(images, rounds, models.split(","), write, as_json, config)
+
+
+@bench.command("review")
+def bench_review_command(
+    images: Annotated[str, typer.Option(help="Sizes of the database, joined by commas.")] = "1000,1000000",
+    verdicts: Annotated[int, typer.Option(help="Verdicts given by key.", min=10)] = 200,
+    browser: Annotated[str | None, typer.Option(help="Chromium to drive [default: chromium on the PATH].")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """From a key to the next image painted, and the pages' times, in a small and a large database.
+
+    Example: touchline bench review --images 1000,1000000 --json
+    """
+    from app.cli.bench_review import run_bench_review
+
+    try:
+        sizes = [int(size) for size in images.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--images {images}: whole numbers, joined by commas") from error
+    run_bench_review(sizes, verdicts, browser, as_json, config)
 
 
 @bench.callback()

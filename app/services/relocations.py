@@ -28,8 +28,7 @@ from app.storage import relocations as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
 from app.storage.relocations import Move, Relocation
-from app.storage.sign_offs import count_agreeing
-from app.storage.tallies import count_dataset
+from app.storage.tallies import count_dataset, count_dataset_released
 
 CHUNK = 1000
 SAMPLE = 50
@@ -425,7 +424,7 @@ def view_clean_page(
             dataset=view_dataset(session, dataset),
             ready=counts.tp + counts.fp + counts.fn + counts.tn + (sign_off.still_holding if sign_off else 0),
             open_flags=counts.open_flags,
-            agreeing_unreviewed=count_agreeing(session, dataset),
+            agreeing_unreviewed=sum(each.agreeing for each in count_dataset_released(session, dataset).values()),
             sign_off=sign_off,
             plan=plan,
             relocations=earlier,

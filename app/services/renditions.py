@@ -12,6 +12,7 @@ from app.files.renditions import RenditionSize, find_rendition, keep_rendition, 
 from app.storage.database import Database
 from app.storage.datasets import Dataset
 from app.storage.picture_sizes import sum_shrunk_pixels
+from app.storage.tallies import count_images
 
 log = structlog.get_logger()
 GIGABYTE = 1_000_000_000
@@ -91,9 +92,11 @@ def estimate_renditions(database: Database, settings: Settings, dataset: Dataset
     sides = rendition_sides(settings)
     with database.read() as session:
         pixels = sum_shrunk_pixels(session, dataset.id, dataset.detector_id, sides["tile"], sides["screen"])
+        images, _ = count_images(session, dataset.id)
     wanted = pixels.tile * BYTES_PER_PIXEL["tile"]
     if chosen == "all":
         wanted += pixels.screen * BYTES_PER_PIXEL["screen"]
+    wanted *= images / max(1, pixels.sampled)
     if not wanted:
         return 0
     used = measure_renditions(renditions_folder(settings), one_in=SAMPLED)

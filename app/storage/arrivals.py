@@ -158,7 +158,9 @@ def _give_paths(session: Session, rows: Sequence[tuple[int, Any]]) -> None:
     for given in SIDES:
         ids = [image_id for image_id, row in rows if row.given == given]
         session.execute(
-            update(ScoreRow).where(ScoreRow.image_id.in_(ids), ScoreRow.given != given).values(given=given),
+            update(ScoreRow)
+            .where(ScoreRow.image_id.in_(ids), ScoreRow.given != given)
+            .values(given=given, against=-1.0 - ScoreRow.against),
             execution_options={"synchronize_session": False},
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -59,9 +59,8 @@ def _places_of_label(
     now: datetime,
     limit: int,
 ) -> list[Place]:
-    score = ScoreRow.score
     query = (
-        select(score, ScoreRow.image_id)
+        select(ScoreRow.score, ScoreRow.image_id)
         .outerjoin(
             LeaseRow,
             and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
@@ -75,20 +74,31 @@ def _places_of_label(
     )
     if not called:
         query = query.where(~ScoreRow.called)
-    high_first = given is Side.NEGATIVE
     if flagged is not None:
-        upper = score >= dataset.threshold
-        query = query.where(upper if flagged == high_first else score < dataset.threshold)
+        query = query.where(_flag_edge(given, dataset.threshold, flagged=flagged))
     if after is not None:
-        edge = after.score if after.given is given else 1.0 - after.score
-        lower = high_first != backwards
-        beyond = score < edge if lower else score > edge
-        tie = ScoreRow.image_id < after.image_id if backwards else ScoreRow.image_id > after.image_id
-        query = query.where(or_(beyond, and_(score == edge, tie)))
-    descending = high_first != backwards
-    by_id = ScoreRow.image_id.desc() if backwards else ScoreRow.image_id
-    query = query.order_by(score.desc() if descending else score, by_id).limit(limit)
-    return [place_of(given, row.score, row.image_id) for row in session.execute(query)]
+        query = query.where(*_beyond(after, backwards=backwards))
+    order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
+    rows = session.execute(query.order_by(*order).limit(limit))
+    return [place_of(given, row.score, row.image_id) for row in rows]
+
+
+def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> ColumnElement[bool]:
+    """Which scores of a label are flags, as a range of the index; on its edge the score itself decides."""
+    if given is Side.NEGATIVE:
+        return ScoreRow.against <= -threshold if flagged else ScoreRow.against > -threshold
+    if flagged:
+        return and_(ScoreRow.against <= threshold - 1.0, ScoreRow.score < threshold)
+    return and_(ScoreRow.against >= threshold - 1.0, ScoreRow.score >= threshold)
+
+
+def _beyond(after: Place, *, backwards: bool) -> tuple[ColumnElement[bool], ...]:
+    """Places after (or before) one. The first condition says nothing new: it is where the index begins to be read."""
+    if backwards:
+        tie = and_(ScoreRow.against == after.against, ScoreRow.image_id < after.image_id)
+        return ScoreRow.against <= after.against, or_(ScoreRow.against < after.against, tie)
+    tie = and_(ScoreRow.against == after.against, ScoreRow.image_id > after.image_id)
+    return ScoreRow.against >= after.against, or_(ScoreRow.against > after.against, tie)
 
 
 def place_of(given: Side, score: float, image_id: int) -> Place:

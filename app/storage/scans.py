@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.detections import DetectorIdentity
+from app.domain.images import Side
+from app.domain.scoring import suspicion
 from app.storage.datasets import MAX_ID
 from app.storage.images import of_dataset_by_id
 from app.storage.tables import (
@@ -277,7 +279,11 @@ def insert_scores(session: Session, scores: Sequence[dict[str, Any]], boxes: Seq
     """Store scores and their boxes."""
     if scores:
         called = _find_called(session, [score["image_id"] for score in scores])
-        session.execute(insert(ScoreRow), [{**score, "called": score["image_id"] in called} for score in scores])
+        rows = [
+            score | {"against": -suspicion(Side(score["given"]), score["score"]), "called": score["image_id"] in called}
+            for score in scores
+        ]
+        session.execute(insert(ScoreRow), rows)
     if boxes:
         session.execute(insert(DetectionRow), boxes)
 
@@ -303,5 +309,11 @@ def rescore(session: Session, dataset_id: int, detector_id: int, targets: Sequen
         update(ScoreRow)
         .where(ScoreRow.dataset_id == dataset_id, ScoreRow.detector_id == detector_id)
         .values(score=best),
+        execution_options={"synchronize_session": False},
+    )
+    session.execute(
+        update(ScoreRow)
+        .where(ScoreRow.dataset_id == dataset_id, ScoreRow.detector_id == detector_id)
+        .values(against=case((ScoreRow.given == Side.NEGATIVE, -ScoreRow.score), else_=ScoreRow.score - 1.0)),
         execution_options={"synchronize_session": False},
     )

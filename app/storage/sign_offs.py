@@ -98,22 +98,3 @@ def count_lost(session: Session, dataset: Dataset, sign_off_id: int) -> int:
     )
     lost = select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id, SignedImageRow.image_id.not_in(kept))
     return session.scalar(lost) or 0
-
-
-def count_agreeing(session: Session, dataset: Dataset) -> int:
-    """Unreviewed images that are scored and carry no flag: what a sign-off now would cover."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(ScoreRow)
-            .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
-            .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-            .where(
-                ScoreRow.dataset_id == dataset.id,
-                ScoreRow.detector_id == dataset.detector_id,
-                StandingRow.verdict.is_(None),
-                ~disagreement(),
-            )
-        )
-        or 0
-    )

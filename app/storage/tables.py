@@ -263,6 +263,9 @@ class ScoreRow(Base):
     engine_id: Mapped[int | None] = mapped_column(ForeignKey("engines.id"))  #: None: scored before engines were noted
     sha256: Mapped[str]  #: of the bytes that were scored
     score: Mapped[float]
+    against: Mapped[float] = mapped_column(
+        server_default="0"
+    )  #: minus the suspicion, see :func:`app.domain.scoring.suspicion`: ascending it is the order of the queue
     scored_at: Mapped[datetime]
     called: Mapped[bool] = mapped_column(
         default=False, server_default=false()
@@ -272,12 +275,13 @@ class ScoreRow(Base):
         CheckConstraint("score >= 0 AND score <= 1", name="score"),
         _one_of("given", SIDES),
         Index("ix_scores_queue", "dataset_id", "detector_id", "given", "score", "image_id"),
+        Index("ix_scores_against", "dataset_id", "detector_id", "given", "against", "image_id"),
         Index(
             "ix_scores_open",
             "dataset_id",
             "detector_id",
             "given",
-            "score",
+            "against",
             "image_id",
             sqlite_where=text("called = 0"),
             postgresql_where=text("NOT called"),

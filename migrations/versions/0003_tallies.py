@@ -46,10 +46,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset_id", "given", "bin", "verdict", name=op.f("pk_tallies")),
     )
     op.add_column("scores", sa.Column("called", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("scores", sa.Column("against", sa.Double(), nullable=False, server_default="0"))
+    op.execute("UPDATE scores SET against = CASE WHEN given = 'negative' THEN -score ELSE score - 1.0 END")
+    order = ["dataset_id", "detector_id", "given", "against", "image_id"]
+    op.create_index("ix_scores_against", "scores", order)
     op.create_index(
         "ix_scores_open",
         "scores",
-        ["dataset_id", "detector_id", "given", "score", "image_id"],
+        order,
         sqlite_where=sa.text("called = 0"),
         postgresql_where=sa.text("NOT called"),
     )
@@ -59,6 +63,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_scores_open", table_name="scores")
+    op.drop_index("ix_scores_against", table_name="scores")
     with op.batch_alter_table("scores") as scores:
+        scores.drop_column("against")
         scores.drop_column("called")
     op.drop_table("tallies")
