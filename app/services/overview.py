@@ -7,15 +7,17 @@ from app.domain.auditing import NO_AUDIT
 from app.domain.counting import BINS, DatasetCounts
 from app.domain.images import Side
 from app.services.clock import Clock
-from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
+from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, find_latest_scan, model_notice
 from app.services.workers import liveness
 from app.storage.database import Database, Session
-from app.storage.datasets import Dataset
+from app.storage.datasets import Dataset, list_datasets
 from app.storage.reviews import count_by_reviewer, recent_times
 from app.storage.tallies import count_dataset, histogram
+
+LINES = 50  #: datasets on the overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,19 @@ class DatasetCard:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetLine:
+    """What the overview says of each dataset, where there are several."""
+
+    dataset: DatasetView
+    stats: Stats
+    scan: ScanView | None
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewPage:
     """The overview."""
 
-    cards: tuple[DatasetView, ...]
+    lines: tuple[DatasetLine, ...]
     current: DatasetCard | None
     preparing_demo: bool
 
@@ -166,7 +177,16 @@ def view_overview(
 ) -> OverviewPage:
     """The overview, with one dataset in full."""
     current = None if dataset is None else view_card(database, settings, clock, dataset)
-    return OverviewPage(list_dataset_views(database), current, preparing_demo and dataset is None)
+    with database.read() as session:
+        lines = tuple(
+            DatasetLine(
+                view_dataset(session, each),
+                view_stats(session, each),
+                find_latest_scan(session, each.id, liveness(settings.worker, clock)),
+            )
+            for each in list_datasets(session, limit=LINES)
+        )
+    return OverviewPage(lines, current, preparing_demo and dataset is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -342,3 +342,13 @@ def test_the_pages_work_where_images_are_gone(workshop: Workshop, site: Browser)
     """A folder that vanished takes no page with it."""
     (workshop.folder / "frames").rename(workshop.folder / "away")
     assert {site.get(url).status_code for url in PAGES} == {200}
+
+
+def test_the_overview_lists_every_dataset_where_there_are_several(workshop: Workshop, browser: Browser) -> None:
+    """Each with its counts and its scan, also one that was never scanned."""
+    workshop.ready({"football/a.png": 250, "background/b.png": 240}, root="first")
+    workshop.add(workshop.fill({"football/a.png": 1, "background/b.png": 2}, root="second"))
+    page = browser.get("/?dataset=1").text
+    assert "All datasets" in page
+    assert '<a href="/?dataset=2">second</a>' in page
+    assert "never scanned" in page
