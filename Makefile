@@ -57,7 +57,11 @@ test: check ## every check and every test
 test-long: check ## the same, with the crash tests a hundred times over
 	TOUCHLINE_LONG=1 $(BIN)/python -m pytest $(ARGS)
 
-bench-env: $(VENV)/run ## what `touchline bench` needs
+$(VENV)/bench: $(VENV)/run
+	@$(PIP) -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench-env: $(VENV)/bench ## what `touchline bench` needs; its browser is chromium on the PATH, or Playwright's own
 
 bench: bench-env ## measure scanning on this machine
 	$(BIN)/touchline bench scan --write BENCHMARKS.md $(ARGS)

@@ -128,9 +128,10 @@ def _serving(settings: Settings) -> Iterator[Served]:
     environment = kept | {"TOUCHLINE_DATA_DIR": str(settings.data_dir)}
     command = [sys.executable, "-m", "app", "serve", "--no-worker", "--port", str(port)]
     began = perf_counter()
-    with subprocess.Popen(
-        command, cwd=settings.data_dir, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    with (
+        (settings.data_dir / "serve.log").open("wb") as log,
+        subprocess.Popen(command, cwd=settings.data_dir, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
             yield _wait_for(process, port, began)
         finally:
