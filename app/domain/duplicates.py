@@ -87,7 +87,7 @@ class _Band:
     def __init__(self, data: Hashes, number: int) -> None:
         self._shift = number * BAND_BITS
         turned = self._turn(data)
-        self._order = np.argsort(turned).astype(np.int32)
+        self._order = np.argsort(turned, kind="stable").astype(np.int32)
         self._sorted = turned[self._order]
         band = (self._sorted >> np.uint64(64 - BAND_BITS)).astype(np.int64)
         self._starts = np.searchsorted(band, np.arange(BUCKETS + 1)).astype(np.int32)
@@ -114,14 +114,20 @@ class _Band:
             full = np.flatnonzero(high - low > LOOK)
             if len(full):
                 crowded[chosen[full]] = True
-                low, high = self._narrow(wanted[full] ^ np.uint64(mask << (64 - BAND_BITS)), full, low, high)
+                sought = wanted[full] ^ np.uint64(mask << (64 - BAND_BITS))
+                low, high = self._narrow(sought, chosen[full], full, low, high)
             yield from self._expand(chosen, low, high)
 
     def _narrow(
-        self, wanted: Hashes, full: Numbers, low: NDArray[np.int32], high: NDArray[np.int32]
+        self, sought: Hashes, asking: Numbers, full: Numbers, low: NDArray[np.int32], high: NDArray[np.int32]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Of full buckets the part around the place where the query would stand."""
-        place = np.searchsorted(self._sorted, wanted).astype(np.int32)
+        """Of full buckets the part around the place where the query would stand.
+
+        Among equal hashes the queries spread out, or all of them would have the same few for neighbours.
+        """
+        left = np.searchsorted(self._sorted, sought)
+        equal = np.searchsorted(self._sorted, sought, side="right") - left
+        place = (left + asking % np.maximum(equal, 1)).astype(np.int32)
         first = np.clip(place - LOOK // 2, low[full], high[full] - LOOK)
         low, high = low.copy(), high.copy()
         low[full], high[full] = first, first + LOOK
@@ -156,7 +162,8 @@ class _Best:
         In a crowd as many as are kept are enough.
         """
         farthest = self.distances[chosen, -1]
-        return (farthest <= surely) | (crowded[chosen] & (farthest < FAR))
+        enough: NDArray[np.bool_] = (farthest <= surely) | (crowded[chosen] & (farthest < FAR))
+        return enough
 
     def offer(
         self,

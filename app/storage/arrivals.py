@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.storage.duplicates import keeping_conflicts
 from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
 
 
@@ -57,9 +58,10 @@ def mark_missing(session: Session, walk: str, image_ids: Sequence[int], now: dat
             delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
             execution_options={"synchronize_session": False},
         )
-    session.execute(
-        update(ImageRow).where(gone).values(missing_since=now), execution_options={"synchronize_session": False}
-    )
+    with keeping_conflicts(session, image_ids):
+        session.execute(
+            update(ImageRow).where(gone).values(missing_since=now), execution_options={"synchronize_session": False}
+        )
 
 
 def find_changed(session: Session, dataset_id: int, walk: str, bad_name: str) -> list[int]:
@@ -95,10 +97,11 @@ def mark_changed(session: Session, walk: str, image_ids: Sequence[int]) -> None:
         "missing_since": None,
         "inspected_at": None,
     }
-    session.execute(
-        update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
-        execution_options={"synchronize_session": False},
-    )
+    with keeping_conflicts(session, image_ids):
+        session.execute(
+            update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def find_vanished(session: Session, dataset_id: int, walk: str) -> list[tuple[int, str, int]]:
@@ -133,20 +136,21 @@ def move_images(session: Session, moved: Sequence[tuple[int, int]]) -> None:
     )
     arrivals = {row.id: row for row in found}
     rows = [(image_id, arrivals[arrival_id]) for image_id, arrival_id in moved]
-    session.execute(
-        update(ImageRow),
-        [
-            {
-                "id": image_id,
-                "path": row.path,
-                "given": row.given,
-                "size_bytes": row.size_bytes,
-                "mtime_ns": row.mtime_ns,
-                "missing_since": None,
-            }
-            for image_id, row in rows
-        ],
-    )
+    with keeping_conflicts(session, [image_id for image_id, _ in moved]):
+        session.execute(
+            update(ImageRow),
+            [
+                {
+                    "id": image_id,
+                    "path": row.path,
+                    "given": row.given,
+                    "size_bytes": row.size_bytes,
+                    "mtime_ns": row.mtime_ns,
+                    "missing_since": None,
+                }
+                for image_id, row in rows
+            ],
+        )
     for given in SIDES:
         ids = [image_id for image_id, row in rows if row.given == given]
         session.execute(

@@ -82,6 +82,7 @@ def test_thousands_of_one_hash_stay_few_neighbours() -> None:
     assert found.distances.shape == (50 * LOOK, NEIGHBOURS)
     assert not found.distances.any()
     assert (found.positions >= 0).all()
+    assert np.bincount(found.positions.ravel()).max() <= LOOK  # nor is one the neighbour of all
 
 
 def test_a_crowd_in_which_no_two_are_equal_has_near_neighbours() -> None:
