@@ -8,6 +8,7 @@ from typing import Literal
 from app.config import ReviewSettings
 from app.domain.flagging import disagrees
 from app.errors import InvalidInputError
+from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.images import (
@@ -137,6 +138,8 @@ class ReviewPage:
     previous_id: int | None
     next_id: int | None
     message: str
+    carry: CarryOffer | None = None  #: of the image that was called before this one
+    carried: Carried | None = None
 
 
 NO_PROGRESS = Progress(0, 0, None, None)

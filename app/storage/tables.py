@@ -348,7 +348,7 @@ class ReviewRow(Base):
     image_sha256: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(unique=True)
     batch_id: Mapped[str | None] = mapped_column(index=True)
-    source: Mapped[str]  #: review, grid, api, import
+    source: Mapped[str]  #: review, grid, carry, api, import, undo
 
     __table_args__ = (
         UniqueConstraint("image_id", "ordinal"),
