@@ -79,13 +79,20 @@ def split_by_flag(tally: Tally, threshold: float, below: Below) -> int:
     return seen if tally.given is Side.NEGATIVE else tally.images - seen
 
 
-def count_tallies(tallies: Sequence[Tally], threshold: float, below: Below) -> DatasetCounts:
-    """Every count of a dataset under a threshold; ``below`` as in :func:`split_by_flag`."""
+def count_tallies(
+    tallies: Sequence[Tally], threshold: float, below: Below, conflicts: Sequence[Tally] = ()
+) -> DatasetCounts:
+    """Every count of a dataset under a threshold; ``below`` as in :func:`split_by_flag`.
+
+    ``conflicts`` are images that carry a flag though detector and folder agree, or that have no score.
+    """
     total: Counter[tuple[Side, Verdict | None]] = Counter()
     flagged: Counter[tuple[Side, Verdict | None]] = Counter()
     for tally in tallies:
         total[tally.given, tally.verdict] += tally.images
         flagged[tally.given, tally.verdict] += split_by_flag(tally, threshold, below)
+    for tally in conflicts:
+        flagged[tally.given, tally.verdict] += tally.images
     return DatasetCounts(
         images=total.total(),
         unreadable=sum(tally.images for tally in tallies if tally.bin == UNREADABLE),
@@ -112,8 +119,10 @@ def _flagged_with(flagged: Mapping[tuple[Side, Verdict | None], int], *, upheld:
     )
 
 
-def count_released(tallies: Sequence[Tally], threshold: float, below: Below) -> dict[Side, ReleaseCounts]:
-    """What a sign-off now would release, by given label; ``below`` as in :func:`split_by_flag`."""
+def count_released(
+    tallies: Sequence[Tally], threshold: float, below: Below, conflicts: Sequence[Tally] = ()
+) -> dict[Side, ReleaseCounts]:
+    """What a sign-off now would release, by given label; ``below`` and ``conflicts`` as in :func:`count_tallies`."""
     settled: Counter[Side] = Counter()
     errors: Counter[Side] = Counter()
     agreeing: Counter[Side] = Counter()
@@ -126,4 +135,6 @@ def count_released(tallies: Sequence[Tally], threshold: float, below: Below) -> 
             errors[tally.given] += tally.images if side is not tally.given else 0
         elif tally.verdict is None and tally.bin >= 0:
             agreeing[tally.given] += tally.images - split_by_flag(tally, threshold, below)
+    for tally in conflicts:
+        agreeing[tally.given] -= tally.images if tally.verdict is None and tally.bin >= 0 else 0
     return {side: ReleaseCounts(settled[side], agreeing[side], errors[side]) for side in Side}

@@ -35,6 +35,17 @@ class Labels:
         return self.positive if side is Side.POSITIVE else self.negative
 
 
+MOST_COUNTED = 100  #: copies that are counted; of one more it is said that they are more
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Exact copies of a picture under one given label: how many, up to :data:`MOST_COUNTED` and one, and one path."""
+
+    count: int
+    path: str
+
+
 def disagrees(given: Side, score: float, threshold: float) -> bool:
     """Whether the detector speaks against the folder: it sees the object from ``threshold`` upwards."""
     sees = score >= threshold
@@ -42,14 +53,38 @@ def disagrees(given: Side, score: float, threshold: float) -> bool:
 
 
 def find_flags(
-    given: Side, score: float | None, threshold: float, labels: Labels, unreadable: str | None
+    given: Side,
+    score: float | None,
+    threshold: float,
+    labels: Labels,
+    unreadable: str | None,
+    elsewhere: Copies | None = None,
 ) -> tuple[Flag, ...]:
-    """Every flag of one image: from its given label, score and threshold, or from its being unreadable."""
+    """Every flag of one image: from its given label, score and threshold, or from its being unreadable.
+
+    ``elsewhere`` are exact copies of it that lie in the other folder; that flag comes first.
+    """
     if unreadable is not None:
         return (Flag(FlagReason.UNREADABLE, unreadable),)
-    if score is None or not disagrees(given, score, threshold):
-        return ()
-    return (Flag(FlagReason.DISAGREEMENT, describe_disagreement(given, score, labels)),)
+    flags = []
+    if elsewhere is not None:
+        flags.append(Flag(FlagReason.DUPLICATE_CONFLICT, describe_conflict(given, elsewhere, labels)))
+    if score is not None and disagrees(given, score, threshold):
+        flags.append(Flag(FlagReason.DISAGREEMENT, describe_disagreement(given, score, labels)))
+    return tuple(flags)
+
+
+def describe_conflict(given: Side, elsewhere: Copies, labels: Labels) -> str:
+    """The sentence a reviewer reads: ``filed as football; the same picture lies in background too: background/x.jpg``.
+
+    For more than one copy: ``... 3 copies of it lie in background, one is background/x.jpg``.
+    """
+    filed = f"filed as {labels.name(given)}"
+    other = labels.name(given.other)
+    if elsewhere.count == 1:
+        return f"{filed}; the same picture lies in {other} too: {elsewhere.path}"
+    many = f"more than {MOST_COUNTED}" if elsewhere.count > MOST_COUNTED else str(elsewhere.count)
+    return f"{filed}; {many} copies of it lie in {other}, one is {elsewhere.path}"
 
 
 def describe_disagreement(given: Side, score: float, labels: Labels) -> str:

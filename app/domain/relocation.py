@@ -30,7 +30,7 @@ class LeftOut(StrEnum):
     UNSURE = "unsure"  #: a person could not tell
     DISCARDED = "discarded"  #: a person said it does not belong
     UNREADABLE = "unreadable"  #: it cannot be decoded
-    CONFLICT = "conflict"  #: its place is taken by something that is not Touchline's
+    CONFLICT = "conflict"  #: people called its exact copies the other label; or its place is taken by a foreign file
     SOURCE_CHANGED = "source_changed"  #: its bytes are no longer those that were scanned
     FAILED = "failed"  #: the file operation failed
 
@@ -52,6 +52,7 @@ class Candidate:
     unreadable: bool
     missing: bool
     outdated: bool = False  #: the verdict was given on other bytes
+    contradicted: bool = False  #: people called an exact copy of it the other label
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,10 @@ def decide(candidate: Candidate) -> Side | LeftOut:
         return LeftOut.DISCARDED
     side = final_side(candidate.given, candidate.verdict, signed_off=candidate.signed_off)
     if side is not None:
-        return side
-    if candidate.score is None:
-        return LeftOut.NOT_SCORED
-    return LeftOut.UNREVIEWED_FLAG if candidate.flags else LeftOut.NOT_SIGNED_OFF
+        return LeftOut.CONFLICT if candidate.contradicted else side
+    if candidate.flags:
+        return LeftOut.UNREVIEWED_FLAG
+    return LeftOut.NOT_SCORED if candidate.score is None else LeftOut.NOT_SIGNED_OFF
 
 
 def path_below_label(path: str, pattern: str) -> str:

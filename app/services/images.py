@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from app.domain.flagging import Flag, FlagReason, find_flags
+from app.domain.flagging import Copies, Flag, FlagReason, find_flags
 from app.domain.images import Side
 from app.domain.reviewing import Verdict, final_side
 from app.errors import InvalidInputError, NotFoundError
@@ -17,6 +17,7 @@ from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
+from app.storage.duplicates import count_copies
 from app.storage.images import DetectionRecord, ImageFilter, ImageRecord
 from app.storage.relocations import moves_of_image
 from app.storage.reviews import Review, reviews_of_image
@@ -125,11 +126,22 @@ def load_items(session: Session, records: Sequence[ImageRecord]) -> list[ImageIt
             datasets[record.dataset_id] = get_dataset(session, record.dataset_id)
     detectors = {record.id: datasets[record.dataset_id].detector_id for record in records}
     boxes = stored.detections_of(session, [record.id for record in records], detectors)
-    return [_item(record, datasets[record.dataset_id], boxes[record.id]) for record in records]
+    return [
+        _item(record, datasets[record.dataset_id], boxes[record.id], _elsewhere(session, record)) for record in records
+    ]
 
 
-def _item(record: ImageRecord, dataset: Dataset, boxes: Sequence[DetectionRecord]) -> ImageItem:
-    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable)
+def _elsewhere(session: Session, record: ImageRecord) -> Copies | None:
+    """Its exact copies in the other folder."""
+    if not record.duplicate_conflict or record.sha256 is None:
+        return None
+    return count_copies(session, record.dataset_id, record.sha256, record.given.other)
+
+
+def _item(
+    record: ImageRecord, dataset: Dataset, boxes: Sequence[DetectionRecord], elsewhere: Copies | None
+) -> ImageItem:
+    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable, elsewhere)
     return ImageItem(record, dataset, tuple(boxes) if record.score is not None else (), flags)
 
 
@@ -284,7 +296,8 @@ def _filter(session: Session, query: ImageQuery) -> ImageFilter:
         dataset_id=None if dataset is None else dataset.id,
         flagged=True if query.flag == FlagReason.DISAGREEMENT else None,
         unreadable=True if query.flag == FlagReason.UNREADABLE else None,
-        nothing=query.flag in (FlagReason.SECOND_OPINION, FlagReason.DUPLICATE_CONFLICT),
+        duplicate_conflict=True if query.flag == FlagReason.DUPLICATE_CONFLICT else None,
+        nothing=query.flag == FlagReason.SECOND_OPINION,
         reviewed=query.reviewed,
         given=_side(query, dataset),
         verdict=_choice("verdict", query.verdict, Verdict),

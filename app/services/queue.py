@@ -8,6 +8,7 @@ from typing import Literal
 from app.config import ReviewSettings
 from app.domain.flagging import disagrees
 from app.errors import InvalidInputError
+from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.images import (
@@ -79,8 +80,10 @@ def next_items(
 
 def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
     """Whether an image in a tab's hand still belongs to the queue: it may be gone, or have lost its flag since."""
-    if record.verdict is not None or record.missing or record.score is None:
+    if record.verdict is not None or record.missing:
         return False
+    if record.score is None or record.duplicate_conflict:
+        return record.duplicate_conflict
     return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
 
 
@@ -138,6 +141,8 @@ class ReviewPage:
     previous_id: int | None
     next_id: int | None
     message: str
+    carry: CarryOffer | None = None  #: of the image that was called before this one
+    carried: Carried | None = None
 
 
 NO_PROGRESS = Progress(0, 0, None, None)
@@ -202,7 +207,9 @@ def _start_of(session: Session, dataset: Dataset, image_id: int | None, after_id
 
 
 def _place(record: ImageRecord) -> Place | None:
-    return None if record.score is None else place_of(record.given, record.score, record.id)
+    if record.score is None and not record.duplicate_conflict:
+        return None
+    return place_of(record.given, record.score, record.id, conflict=record.duplicate_conflict)
 
 
 def _choose(

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from app.domain.flagging import find_flags
+from app.domain.flagging import Copies, find_flags
 from app.domain.images import Side
 from app.domain.relocation import Candidate, Omission, Placement, decide, plan_placements
 from app.services.reviews import format_time
 from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage.database import Session
 from app.storage.datasets import Dataset
+from app.storage.duplicates import find_contradicted
 from app.storage.images import ImageRecord, find_image, iter_images
 from app.storage.reviews import Review, find_review
 from app.storage.scans import detector_name
 
+SOMEWHERE = Copies(1, "")  #: of a flag nothing but its reason is released
 
-def candidate_of(record: ImageRecord, dataset: Dataset) -> Candidate:
-    """An image as the plan sees it."""
-    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable)
+
+def candidate_of(record: ImageRecord, dataset: Dataset, *, contradicted: bool = False) -> Candidate:
+    """An image as the plan sees it; ``contradicted`` if people called an exact copy of it the other label."""
+    elsewhere = SOMEWHERE if record.duplicate_conflict else None
+    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable, elsewhere)
     pattern = dataset.positive_pattern if record.given is Side.POSITIVE else dataset.negative_pattern
     return Candidate(
         image_id=record.id,
@@ -38,6 +42,7 @@ def candidate_of(record: ImageRecord, dataset: Dataset) -> Candidate:
         unreadable=record.unreadable is not None,
         missing=record.missing or record.sha256 is None,
         outdated=record.verdict_outdated,
+        contradicted=contradicted,
     )
 
 
@@ -56,16 +61,18 @@ class Release:
 
     def plan(self, session: Session) -> Iterator[Placement | Omission]:
         """Every image with its destination, or with the reason why it stays out."""
-        return plan_placements(self._candidates(session), self.dataset.labels)
+        contradicted = find_contradicted(session, self.dataset.id)
+        return plan_placements(self._candidates(session, contradicted), self.dataset.labels)
 
-    def _candidates(self, session: Session) -> Iterator[Candidate]:
+    def _candidates(self, session: Session, contradicted: set[int]) -> Iterator[Candidate]:
         """Those that keep their folder's label first: it is the newcomer that a collision renames."""
-        stay = (found for found in self._all(session) if decide(found) is found.given)
-        others = (found for found in self._all(session) if decide(found) is not found.given)
+        stay = (found for found in self._all(session, contradicted) if decide(found) is found.given)
+        others = (found for found in self._all(session, contradicted) if decide(found) is not found.given)
         return chain(stay, others)
 
-    def _all(self, session: Session) -> Iterator[Candidate]:
-        return (candidate_of(record, self.dataset) for record in iter_images(session, self.dataset.id))
+    def _all(self, session: Session, contradicted: set[int]) -> Iterator[Candidate]:
+        for record in iter_images(session, self.dataset.id):
+            yield candidate_of(record, self.dataset, contradicted=record.id in contradicted)
 
     def manifest_row(self, session: Session, planned: Placement) -> dict[str, Any]:
         """The columns of manifest.csv, by name."""

@@ -33,6 +33,7 @@ from app.services.relocations import RelocationView, get_relocation, view_reloca
 from app.services.workers import liveness
 from app.storage import relocations as stored
 from app.storage.database import Database, Session
+from app.storage.duplicates import find_contradicted
 from app.storage.images import find_images
 from app.storage.relocations import Move, Relocation
 from app.storage.workers import is_alive
@@ -222,7 +223,8 @@ class _Mover:
         with self._database.read() as session:
             dataset = get_dataset(session, self._relocation.dataset_id)
             record = find_images(session, [move.image_id])[move.image_id]
-        decision = decide(candidate_of(record, dataset))
+            among = find_contradicted(session, dataset.id, record.sha256) if record.duplicated else set()
+        decision = decide(candidate_of(record, dataset, contradicted=record.id in among))
         if isinstance(decision, LeftOut):
             msg = f"{move.source}: is no longer to be placed since the plan was made ({decision}); plan anew"
             raise MoveError(msg, decision)

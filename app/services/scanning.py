@@ -15,6 +15,7 @@ from app.detector.base import Detector, choose_batch_size
 from app.errors import TouchlineError
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
+from app.services.duplicates import find_duplicates
 from app.services.refreshing import refresh_images
 from app.services.renditions import ScanRenditions
 from app.services.scan_looking import Looker
@@ -78,6 +79,8 @@ def run_scan(
             dataset = get_dataset(session, scan.dataset_id)
         refresh_images(database, dataset, clock())
         outcome = _score_dataset(database, settings, clock, scan, dataset, detector, stopping)
+        if outcome is Outcome.WHOLE:
+            _find_duplicates(database, dataset, stopping)
     except ScanLostError:
         log.warning("scan taken over by another worker", scan=scan.id)
         return "running"
@@ -92,6 +95,14 @@ def run_scan(
     with database.write() as session:
         stored.update_scan(session, scan.id, status="queued", worker_id=None)
     return "queued"
+
+
+def _find_duplicates(database: Database, dataset: Dataset, stopping: Callable[[], bool]) -> None:
+    """Search for copies and near duplicates. Scores are worth having without them, so a failure is only logged."""
+    try:
+        find_duplicates(database, dataset.id, stopping)
+    except Exception:  # the next scan searches again: nothing is remembered of a search that did not end
+        log.exception("the search for duplicates failed; the scan's scores are stored", dataset=dataset.name)
 
 
 def _finish(database: Database, clock: Clock, scan: Scan, status: str, error: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.storage.duplicates import keeping_conflicts
 from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
 from app.storage.tallies import keeping, keeping_new
 
@@ -53,7 +54,7 @@ def find_gone(session: Session, dataset_id: int, walk: str, unlisted: Sequence[s
 def mark_missing(session: Session, dataset_id: int, walk: str, image_ids: Sequence[int], now: datetime) -> None:
     """Images are missing, if the walk really did not meet them; their scores and boxes go, their reviews stay."""
     gone = and_(ImageRow.id.in_(image_ids), ~_arrived(walk))
-    with keeping(session, dataset_id, image_ids):
+    with keeping(session, dataset_id, image_ids), keeping_conflicts(session, image_ids):
         for table in (ScoreRow, DetectionRow):
             session.execute(
                 delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
@@ -97,7 +98,7 @@ def mark_changed(session: Session, dataset_id: int, walk: str, image_ids: Sequen
         "missing_since": None,
         "inspected_at": None,
     }
-    with keeping(session, dataset_id, image_ids):
+    with keeping(session, dataset_id, image_ids), keeping_conflicts(session, image_ids):
         session.execute(
             update(ImageRow).where(ImageRow.id.in_(image_ids), _arrived(walk)).values(**values),
             execution_options={"synchronize_session": False},
@@ -136,7 +137,8 @@ def move_images(session: Session, dataset_id: int, moved: Sequence[tuple[int, in
     )
     arrivals = {row.id: row for row in found}
     rows = [(image_id, arrivals[arrival_id]) for image_id, arrival_id in moved]
-    with keeping(session, dataset_id, [image_id for image_id, _ in moved]):
+    ids = [image_id for image_id, _ in moved]
+    with keeping(session, dataset_id, ids), keeping_conflicts(session, ids):
         _give_paths(session, rows)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import MAX_ID
+from app.storage.duplicates import keeping_conflicts
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
@@ -43,6 +44,8 @@ class ImageRecord:
     reviewed_at: datetime | None
     verdict_sha256: str | None  #: of the bytes that the verdict was given on
     signed: bool  #: covered by the standing sign-off, by id and hash
+    duplicated: bool  #: there are exact copies of it
+    duplicate_conflict: bool  #: and one of them lies in the other folder
 
     @property
     def verdict_outdated(self) -> bool:
@@ -71,6 +74,7 @@ class ImageFilter:
     dataset_id: int | None = None
     flagged: bool | None = None
     unreadable: bool | None = None
+    duplicate_conflict: bool | None = None
     reviewed: bool | None = None
     given: Side | None = None
     verdict: Verdict | None = None
@@ -111,6 +115,8 @@ _COLUMNS = (
     ImageRow.height,
     ImageRow.unreadable,
     ImageRow.missing_since,
+    ImageRow.duplicated,
+    ImageRow.duplicate_conflict,
     ScoreRow.score,
     StandingRow.verdict,
     StandingRow.latest_review_id,
@@ -157,6 +163,8 @@ def _record(row: Any) -> ImageRecord:
         reviewed_at=row.reviewed_at,
         verdict_sha256=row.verdict_sha256,
         signed=row.signed is not None,
+        duplicated=row.duplicated,
+        duplicate_conflict=row.duplicate_conflict,
     )
 
 
@@ -182,6 +190,8 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
         conditions.append(ImageRow.dataset_id == wanted.dataset_id)
     if wanted.flagged:
         conditions.append(disagreement())
+    if wanted.duplicate_conflict:
+        conditions.append(and_(ImageRow.duplicate_conflict))
     if wanted.unreadable:
         conditions.append(ImageRow.unreadable.is_not(None))
     if wanted.reviewed is not None:
@@ -280,4 +290,5 @@ def find_uninspected(session: Session, dataset_id: int, after: int, limit: int) 
 def record_inspections(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store what decoding found, by ``id``: hash, size, upright width and height, or the reason why not."""
     if rows:
-        session.execute(update(ImageRow), rows)
+        with keeping_conflicts(session, [row["id"] for row in rows]):
+            session.execute(update(ImageRow), rows)

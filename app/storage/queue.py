@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import Dataset
-from app.storage.tables import LeaseRow, ScoreRow
+from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
+
+FIRST = -2.0  #: less than minus any suspicion
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,6 +44,8 @@ def find_places(
     that have a verdict. ``client`` sees its own leases.
     """
     found: list[Place] = []
+    if flagged is not False:
+        found += _conflicts(session, dataset, after, backwards, called, client, now, limit)
     for given in Side:
         found += _places_of_label(session, dataset, given, flagged, after, backwards, called, client, now, limit)
     return sorted(found, reverse=backwards)[:limit]
@@ -70,6 +74,7 @@ def _places_of_label(
             ScoreRow.detector_id == dataset.detector_id,
             ScoreRow.given == given,
             LeaseRow.image_id.is_(None),
+            ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
         )
     )
     if not called:
@@ -81,6 +86,37 @@ def _places_of_label(
     order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
     rows = session.execute(query.order_by(*order).limit(limit))
     return [place_of(given, row.score, row.image_id) for row in rows]
+
+
+def _conflicts(
+    session: Session,
+    dataset: Dataset,
+    after: Place | None,
+    backwards: bool,
+    called: bool,
+    client: str | None,
+    now: datetime,
+    limit: int,
+) -> list[Place]:
+    """Images with a copy in the other folder: they come before all others, by id."""
+    query = (
+        select(ImageRow.id, ImageRow.given, ScoreRow.score)
+        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0)))
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .outerjoin(
+            LeaseRow,
+            and_(LeaseRow.image_id == ImageRow.id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
+        )
+        .where(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, LeaseRow.image_id.is_(None))
+    )
+    if not called:
+        query = query.where(StandingRow.verdict.is_(None))
+    if after is not None and after.against == FIRST:
+        query = query.where(ImageRow.id < after.image_id if backwards else ImageRow.id > after.image_id)
+    elif after is not None and not backwards:
+        return []
+    query = query.order_by(ImageRow.id.desc() if backwards else ImageRow.id).limit(limit)
+    return [place_of(Side(row.given), row.score, row.id, conflict=True) for row in session.execute(query)]
 
 
 def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> ColumnElement[bool]:
@@ -101,9 +137,10 @@ def _beyond(after: Place, *, backwards: bool) -> tuple[ColumnElement[bool], ...]
     return ScoreRow.against >= after.against, or_(ScoreRow.against > after.against, tie)
 
 
-def place_of(given: Side, score: float, image_id: int) -> Place:
-    """Where an image stands in the queue."""
-    return Place(-suspicion(given, score), image_id, given, score)
+def place_of(given: Side, score: float | None, image_id: int, *, conflict: bool = False) -> Place:
+    """Where an image stands in the queue; one with a copy in the other folder needs no score to stand there."""
+    known = score or 0.0
+    return Place(FIRST if conflict else -suspicion(given, known), image_id, given, known)
 
 
 def leased_to(session: Session, dataset_id: int, client: str, now: datetime) -> list[int]:

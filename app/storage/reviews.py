@@ -35,6 +35,7 @@ class Review:
     request_id: str | None
     batch_id: str | None
     image_sha256: str | None
+    source: str
 
     @property
     def fact(self) -> ReviewFact:
@@ -57,6 +58,7 @@ def _review(row: ReviewRow) -> Review:
         request_id=row.request_id,
         batch_id=row.batch_id,
         image_sha256=row.image_sha256,
+        source=row.source,
     )
 
 
@@ -134,11 +136,11 @@ def _effective_join() -> ColumnElement[bool]:
 
 
 def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[Review]:
-    """A reviewer's latest verdicts that still count, newest first."""
+    """A reviewer's latest verdicts that still count, newest first; what was carried to copies has its own undo."""
     rows = session.scalars(
         select(ReviewRow)
         .join(StandingRow, _effective_join())
-        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer)
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer, ReviewRow.source != "carry")
         .order_by(ReviewRow.id.desc())
         .limit(limit)
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, insert, literal, or_, select, update
+from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.datasets import Dataset
@@ -47,6 +47,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
             ScoreRow.detector_id == dataset.detector_id,
             StandingRow.verdict.is_(None),
             ~disagreement(),
+            ScoreRow.image_id.not_in(_in_conflict(dataset.id)),
         )
     )
     session.execute(insert(SignedImageRow).from_select(["sign_off_id", "image_id", "sha256"], covered))
@@ -76,7 +77,12 @@ def count_holding(session: Session, dataset: Dataset, sign_off_id: int) -> int:
             .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
             .join(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
             .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
-            .where(SignedImageRow.sign_off_id == sign_off_id, StandingRow.verdict.is_(None), ~disagreement())
+            .where(
+                SignedImageRow.sign_off_id == sign_off_id,
+                StandingRow.verdict.is_(None),
+                ~disagreement(),
+                ~ImageRow.duplicate_conflict,
+            )
         )
         or 0
     )
@@ -93,8 +99,14 @@ def count_lost(session: Session, dataset: Dataset, sign_off_id: int) -> int:
         .where(
             SignedImageRow.sign_off_id == sign_off_id,
             ~disagreement(),
+            ~ImageRow.duplicate_conflict,
             or_(StandingRow.verdict.is_(None), StandingRow.verdict == ImageRow.given),
         )
     )
     lost = select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id, SignedImageRow.image_id.not_in(kept))
     return session.scalar(lost) or 0
+
+
+def _in_conflict(dataset_id: int) -> Select[int]:
+    """Images with a copy in the other folder: few, and found by an index of their own."""
+    return select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.duplicate_conflict)

@@ -73,6 +73,14 @@ def _one_of(column: str, values: tuple[str, ...], *, optional: bool = False) -> 
     return CheckConstraint(f"{null}{column} IN ({listed})", name=column)
 
 
+def _where_true(name: str, flags: tuple[str, ...], *columns: str) -> tuple[Index, ...]:
+    """For each flag an index of the rows that have it."""
+    return tuple(
+        Index(name.format(flag), *columns, sqlite_where=text(f"{flag} = 1"), postgresql_where=text(flag))
+        for flag in flags
+    )
+
+
 class DatasetRow(Base):
     """A registered root with its two labels."""
 
@@ -91,6 +99,7 @@ class DatasetRow(Base):
     detector_id: Mapped[int | None] = mapped_column(ForeignKey("detectors.id"))  #: whose scores count
     demo: Mapped[bool] = mapped_column(default=False)
     walk: Mapped[str | None]  #: the latest walk of its folders; an earlier one that is still going on has lost
+    near_searched: Mapped[str | None]  #: digest of the hashes that near duplicates were last searched in
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("threshold >= 0 AND threshold <= 1", name="threshold"),)
@@ -115,12 +124,43 @@ class ImageRow(Base):
     inspected_at: Mapped[datetime | None]
     registered_at: Mapped[datetime]
     missing_since: Mapped[datetime | None]
+    duplicated: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  #: another present, readable image of the dataset has the same bytes; see app/storage/duplicates.py
+    duplicate_conflict: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  #: and one of those has the other given label
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "path"),
         _one_of("given", SIDES),
         Index(None, "dataset_id", "given", "missing_since", "unreadable"),
         Index(None, "dataset_id", "sha256"),
+        *_where_true("ix_images_{}", ("duplicated", "duplicate_conflict"), "dataset_id", "sha256"),
+    )
+
+
+class NearDuplicateRow(Base):
+    """Two images that look alike, once for each of the two; as the latest search found them."""
+
+    __tablename__ = "near_duplicates"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    other_id: Mapped[int] = mapped_column(primary_key=True)  #: an image too; no key, which would cost an index
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
+    distance: Mapped[int]  #: bits in which the perceptual hashes differ
+    across: Mapped[bool]  #: they lay in different folders
+
+    __table_args__ = (
+        Index(
+            "ix_near_duplicates_across",
+            "dataset_id",
+            "distance",
+            "image_id",
+            "other_id",
+            sqlite_where=text("across = 1 AND image_id < other_id"),
+            postgresql_where=text("across AND image_id < other_id"),
+        ),
     )
 
 
@@ -325,7 +365,7 @@ class ReviewRow(Base):
     image_sha256: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(unique=True)
     batch_id: Mapped[str | None] = mapped_column(index=True)
-    source: Mapped[str]  #: review, grid, api, import
+    source: Mapped[str]  #: review, grid, carry, api, import, undo
 
     __table_args__ = (
         UniqueConstraint("image_id", "ordinal"),

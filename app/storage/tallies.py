@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, select
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,7 @@ from app.domain.counting import (
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
+from app.storage.images import disagreement
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, StandingRow, TallyRow
 
 NOBODY = "none"  #: in place of a verdict
@@ -145,14 +146,24 @@ def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | Non
     return {(Side(row.given), _verdict(row.verdict)): row.images for row in rows}
 
 
+def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
+    """Images flagged for nothing but a copy in the other folder: few, and found by an index of their own."""
+    agrees = or_(ScoreRow.score.is_(None), ~disagreement())
+    here = and_(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, ImageRow.unreadable.is_(None))
+    rows = session.execute(_tallied(here, agrees))
+    return [Tally(Side(row.given), row.bin, _verdict(row.verdict), row.images) for row in rows]
+
+
 def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
     """Every count of a dataset, under its threshold."""
-    return count_tallies(read_tallies(session, dataset.id), dataset.threshold, _below(session, dataset))
+    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    return count_tallies(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
     """What a sign-off now would release, by given label."""
-    return count_released(read_tallies(session, dataset.id), dataset.threshold, _below(session, dataset))
+    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    return count_released(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_images(session: Session, dataset_id: int) -> tuple[int, int]:

@@ -13,18 +13,19 @@ from app.services.clock import Clock, utc_now
 from app.storage.database import Database
 from app.web import health, media
 from app.web.api import datasets as api_datasets
+from app.web.api import duplicates as api_duplicates
 from app.web.api import exports as api_exports
 from app.web.api import images as api_images
 from app.web.api import relocations as api_relocations
 from app.web.api import scans as api_scans
 from app.web.context import Parts
 from app.web.failures import install_failures
-from app.web.pages import clean, datasets, export, grid, images, overview, review, scans, settings, stats
+from app.web.pages import clean, datasets, duplicates, export, grid, images, overview, review, scans, settings, stats
 from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
-APIS = (api_datasets, api_scans, api_images, api_relocations, api_exports)
-PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, images)
+APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
+PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, duplicates, images)
 
 
 class HashedFiles(StaticFiles):

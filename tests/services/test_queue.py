@@ -1,5 +1,6 @@
 """What a reviewer gets next, in which order, and that two people never get the same."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from app.errors import InvalidInputError, NotFoundError
 from app.services.datasets import set_threshold
 from app.services.queue import QueueName, ReviewPage, measure_pace, next_items, view_desk, view_grid
 from app.services.scans import request_scan
+from app.storage.tallies import count_dataset
 from tests.parts import SetClock, Workshop
 
 #: path -> red; flagged at 0.5: background/hot, background/warm, football/none, football/faint
@@ -259,3 +261,23 @@ def test_the_grid_shows_open_flags_that_nobody_has_in_hand(workshop: Workshop) -
     assert grid("tab-9") == MOST_SUSPICIOUS_FIRST
     workshop.clock.advance(121)
     assert grid("tab-1") == MOST_SUSPICIOUS_FIRST
+
+
+def test_the_same_picture_in_both_folders_comes_first(workshop: Workshop) -> None:
+    """Before every other flag, once, whatever the detector says of it; and it is done when it is called."""
+    root = workshop.fill({"football/a.png": 250, "background/b.png": 251, "background/c.png": 10})
+    shutil.copyfile(root / "football/a.png", root / "background/copy.png")
+    view = workshop.add(root)
+    workshop.scan(view.id)
+
+    def paths() -> list[str]:
+        return ask(workshop, count=10)
+
+    first = paths()
+    assert sorted(first[:2]) == ["background/copy.png", "football/a.png"]
+    assert first[2:] == ["background/b.png"]
+    workshop.call_paths(view.id, {"football/a.png": "positive"})
+    assert paths() == ["background/copy.png", "background/b.png"]
+    with workshop.database.read() as session:
+        counts = count_dataset(session, workshop.dataset(view.id))
+    assert (counts.flagged, counts.open_flags, counts.upheld, counts.overruled) == (3, 2, 0, 1)

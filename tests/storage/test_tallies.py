@@ -1,6 +1,7 @@
 """The kept tallies say what counting would say, whatever happens to files, scores and verdicts."""
 
 import random
+import shutil
 from collections import Counter
 from dataclasses import astuple
 
@@ -27,8 +28,8 @@ def all_images(workshop: Workshop) -> list[ImageRecord]:
 def is_flagged(record: ImageRecord, threshold: float) -> bool:
     """As the flags of the page have it."""
     if record.unreadable is not None or record.score is None:
-        return False
-    return disagrees(record.given, record.score, threshold)
+        return record.duplicate_conflict
+    return record.duplicate_conflict or disagrees(record.given, record.score, threshold)
 
 
 def counted(records: list[ImageRecord], threshold: float) -> DatasetCounts:
@@ -93,7 +94,10 @@ class Events:
     def happen(self) -> None:
         """One of them."""
         self.chance.choice(
-            (self.call, self.call, self.undo, self.scan, self.remove, self.add, self.spoil, self.refile, self.threshold)
+            (
+                *(self.call, self.call, self.undo, self.scan, self.remove, self.add),
+                *(self.spoil, self.refile, self.copy, self.threshold),
+            )
         )()
 
     def _file(self) -> str:
@@ -137,6 +141,12 @@ class Events:
         other = "background" if name.startswith("football") else "football"
         self.names += 1
         (self.root / name).rename(self.root / other / f"{self.names}.png")
+
+    def copy(self) -> None:
+        """A file is copied, sometimes into the other folder."""
+        self.names += 1
+        side = self.chance.choice(("football", "background"))
+        shutil.copyfile(self.root / self._file(), self.root / side / f"{self.names}.png")
 
     def threshold(self) -> None:
         """A person moves the threshold, to the edge of a bin or into one."""

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.services.alike import view_image_page
 from app.services.datasets import get_dataset
-from app.services.images import ImageFilters, view_image_detail, view_images_page
+from app.services.images import ImageFilters, view_images_page
 from app.web.context import GivenParts
 from app.web.rendering import current_dataset, render
 
@@ -32,9 +33,11 @@ def images(
 
 
 @router.get("/images/{image_id}")
-def image(request: Request, parts: GivenParts, image_id: int) -> Response:
+def image(
+    request: Request, parts: GivenParts, image_id: int, carried: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
     """One image with its whole history."""
-    page = view_image_detail(parts.database, image_id)
+    page = view_image_page(parts.database, image_id, carried or None)
     with parts.database.read() as session:
         dataset = get_dataset(session, page.dataset.id)
     return render(request, "images/detail.html", "content", "images", page, dataset=dataset)

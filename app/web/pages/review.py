@@ -1,13 +1,17 @@
 """``/review``: one flagged image at a time."""
 
-from fastapi import APIRouter, Request
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.domain.reviewing import Verdict
 from app.errors import ConflictError, InvalidInputError
+from app.services.carrying import find_carried, find_offer
 from app.services.datasets import get_dataset
 from app.services.images import describe_verdict
-from app.services.queue import no_desk, view_desk
+from app.services.queue import ReviewPage, no_desk, view_desk
 from app.services.reviews import GivenReview, NewReview, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
 from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
@@ -27,6 +31,8 @@ def _show(
     after_id: int | None = None,
     message: str = "",
     status: int = 200,
+    called: int | None = None,
+    carried: str | None = None,
 ) -> Response:
     reviewer = find_reviewer(request)
     if dataset is None:
@@ -43,13 +49,37 @@ def _show(
             after_id=after_id,
             message=message,
         )
+        page = _with_copies(parts, page, dataset, called, carried)
     return render(request, "review/page.html", "card", "review", page, dataset=dataset, status=status)
 
 
+def _with_copies(
+    parts: Parts, page: ReviewPage, dataset: Dataset, called: int | None, carried: str | None
+) -> ReviewPage:
+    """The desk with the offer to carry the verdict just given to exact copies, or with what was carried."""
+    if called is None and carried is None:
+        return page
+    with parts.database.read() as session:
+        offer = None if called is None else find_offer(session, called, dataset.id)
+        done = None if carried is None else find_carried(session, carried, dataset.id)
+    message = page.message if done is None or page.message else done.message
+    return replace(page, carry=offer, carried=done, message=message)
+
+
 @router.get("/review")
-def review(request: Request, parts: GivenParts, image: int | None = None) -> Response:
-    """The desk: the image that is named, or the most suspicious open flag."""
-    return _show(request, parts, current_dataset(request, parts.database), image_id=image)
+def review(
+    request: Request,
+    parts: GivenParts,
+    image: int | None = None,
+    called: int | None = None,
+    carried: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """The desk: the image that is named, or the most suspicious open flag.
+
+    ``called`` is the image that was called before, ``carried`` the batch in which its verdict went to its copies.
+    """
+    dataset = current_dataset(request, parts.database)
+    return _show(request, parts, dataset, image_id=image, called=called, carried=carried or None)
 
 
 def _dataset_of(form: Form, parts: Parts) -> Dataset:
@@ -127,6 +157,7 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     except ConflictError as error:
         return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409)
     if not is_htmx(request):
-        return see_other(f"/review?dataset={dataset.id}")
+        offered = f"&called={image_id}" if given.item.record.duplicated else ""
+        return see_other(f"/review?dataset={dataset.id}{offered}")
     word = describe_verdict(dataset, given.review.verdict)
-    return _show(request, parts, dataset, after_id=image_id, message=f"{word}: {_name(given)}")
+    return _show(request, parts, dataset, after_id=image_id, message=f"{word}: {_name(given)}", called=image_id)
