@@ -17,6 +17,7 @@ PAGES = (
     "/grid",
     "/images",
     "/images/1",
+    "/duplicates",
     "/stats",
     "/scans",
     "/scans/1",
