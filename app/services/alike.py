@@ -103,7 +103,7 @@ def view_image_page(database: Database, image_id: int, carried: str | None = Non
             **{field.name: getattr(detail, field.name) for field in fields(ImageDetail)},
             alike=alike,
             carry=find_offer(session, image_id),
-            carried=None if carried is None else find_carried(session, carried, detail.dataset.id),
+            carried=None if carried is None else find_carried(session, carried, detail.dataset.id, image_id),
         )
 
 

@@ -36,6 +36,7 @@ class Carried:
     """A verdict that was carried, as it stands."""
 
     batch_id: str
+    image_id: int | None  #: the image that was called, where it is known
     images: int
     standing: int  #: of them, those where it still counts
     verdict_text: str
@@ -154,7 +155,7 @@ def _checked_entries(
     return entries
 
 
-def find_carried(session: Session, batch_id: str, dataset_id: int) -> Carried | None:
+def find_carried(session: Session, batch_id: str, dataset_id: int, image_id: int | None = None) -> Carried | None:
     """What became of a verdict that was carried in a batch; None if there is no such batch in the dataset."""
     reviews = reviews_of_batch(session, batch_id)
     if not reviews or reviews[0].source != SOURCE or reviews[0].dataset_id != dataset_id:
@@ -162,7 +163,7 @@ def find_carried(session: Session, batch_id: str, dataset_id: int) -> Carried | 
     records = find_images(session, [review.image_id for review in reviews])
     standing = sum(records[review.image_id].effective_review_id == review.id for review in reviews)
     text = describe_verdict(get_dataset(session, dataset_id), reviews[0].verdict)
-    return Carried(batch_id, len(reviews), standing, text)
+    return Carried(batch_id, image_id, len(reviews), standing, text)
 
 
 def undo_carried(database: Database, clock: Clock, image_id: int, batch_id: str, reviewer: str) -> int:

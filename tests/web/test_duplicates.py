@@ -125,6 +125,7 @@ def test_the_whole_way_by_forms(workshop: Workshop, site: Browser) -> None:
     assert answer.status_code == 303
     html = site.get(answer.headers["location"]).text
     assert "Taken back for 3 exact copies" in html
+    assert "3 exact copies of a.png" in html
     assert [name for name, verdict in verdicts(workshop).items() if verdict] == ["a.png"]
 
 

@@ -61,7 +61,7 @@ def _with_copies(
         return page
     with parts.database.read() as session:
         offer = None if called is None else find_offer(session, called, dataset.id)
-        done = None if carried is None else find_carried(session, carried, dataset.id)
+        done = None if carried is None else find_carried(session, carried, dataset.id, called)
     message = page.message if done is None or page.message else done.message
     return replace(page, carry=offer, carried=done, message=message)
 
