@@ -15,7 +15,7 @@ from app.services.cursors import decode_cursor, decode_cut, encode_cursor, encod
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
-from app.storage.browsing import LAST_ID, START, Cut, Wanted, find_number, walk
+from app.storage.browsing import LAST_ID, START, Cut, Wanted, find_number, scores_of_image, walk
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
 from app.storage.images import DetectionRecord, ImageFilter, ImageRecord
@@ -503,7 +503,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         dataset = find_dataset(session, dataset.id) or dataset
         view = view_dataset(session, dataset)
         scans = list_scans(session, dataset.id, limit=1)
-        scores = stored.scores_of_image(session, image_id)
+        scores = scores_of_image(session, image_id)
     return ImageDetail(
         item=view_review_item(full.item),
         dataset=view,

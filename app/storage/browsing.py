@@ -9,6 +9,7 @@ time is up; the cut then says where to go on.
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord
-from app.storage.tables import ImageRow, ReviewRow, ScoreRow, StandingRow
+from app.storage.tables import DetectorRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 
 CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
 SEARCHED = 20_000  #: paths that are searched along the index at once
@@ -367,3 +368,14 @@ def _beside(stream: Stream, order: str, record: ImageRecord) -> Position:
     score = record.score or 0.0
     comes_later = stream.number > _number_of(order, record)
     return (1.0 - score if order == "suspicion" else score, LAST_ID if comes_later == stream.down else -LAST_ID)
+
+
+def scores_of_image(session: Session, image_id: int) -> list[tuple[int, str, str, float, datetime]]:
+    """What each detector said of an image, newest first: ``(detector, model, weights, score, when)``."""
+    rows = session.execute(
+        select(DetectorRow.id, DetectorRow.model, DetectorRow.weights_sha256, ScoreRow.score, ScoreRow.scored_at)
+        .join(ScoreRow, ScoreRow.detector_id == DetectorRow.id)
+        .where(ScoreRow.image_id == image_id)
+        .order_by(ScoreRow.scored_at.desc())
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

@@ -14,7 +14,6 @@ from app.storage.datasets import MAX_ID, Dataset
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
-    DetectorRow,
     ImageRow,
     ScoreRow,
     SignedImageRow,
@@ -252,17 +251,6 @@ def detections_of(
             DetectionRecord(row.image_id, row.x0, row.y0, row.x1, row.y1, row.confidence, row.class_name)
         )
     return found
-
-
-def scores_of_image(session: Session, image_id: int) -> list[tuple[int, str, str, float, datetime]]:
-    """What each detector said of an image, newest first: ``(detector, model, weights, score, when)``."""
-    rows = session.execute(
-        select(DetectorRow.id, DetectorRow.model, DetectorRow.weights_sha256, ScoreRow.score, ScoreRow.scored_at)
-        .join(ScoreRow, ScoreRow.detector_id == DetectorRow.id)
-        .where(ScoreRow.image_id == image_id)
-        .order_by(ScoreRow.scored_at.desc())
-    )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
 def of_dataset_by_id(dataset_id: int) -> ColumnElement[bool]:
