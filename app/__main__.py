@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import benching, datasets, relocations, reviews, scan, serve
+from app.cli import benching, datasets, keeping, relocations, reviews, scan, serve
 from app.errors import NotFoundError, TouchlineError, UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -17,6 +17,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pause": scan.pause,
     "resume": scan.resume,
     "retry": scan.retry,
+    "archive": keeping.archive,
+    "remove": keeping.remove,
+    "relink": keeping.relink,
     "status": datasets.status,
     "demo": datasets.demo,
     "import-reviews": reviews.import_reviews_command,

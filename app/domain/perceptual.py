@@ -3,6 +3,8 @@
 DCT hash: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.1.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,3 +38,26 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> int:
 def hash_distance(one: int, other: int) -> int:
     """Bits in which two perceptual hashes differ, 0 .. 64. Up to about 10: most likely the same picture."""
     return ((one ^ other) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
+
+
+ALIKE = 10  #: bits that hashes of one group differ from its first at most
+
+
+def group_similar(hashes: Sequence[int | None], radius: int = ALIKE) -> list[list[int]]:
+    """Places in ``hashes`` that look alike, the largest group first, then by its first place; no hash, no group.
+
+    Each group is a place and all later ones within ``radius`` bits of it that no earlier group has. Every place is
+    in just one group, many alone. Takes one row of distances at a time, so some bytes a place.
+    """
+    known = np.array([(value or 0) & 0xFFFF_FFFF_FFFF_FFFF for value in hashes], dtype=np.uint64)
+    free = np.array([value is not None for value in hashes], dtype=bool)
+    groups = []
+    for place, value in enumerate(hashes):
+        if value is None:
+            groups.append([place])
+        elif free[place]:
+            near = free & (np.bitwise_count(known ^ known[place]) <= radius)
+            near[place] = True
+            free &= ~near
+            groups.append([int(found) for found in np.flatnonzero(near)])
+    return sorted(groups, key=lambda group: (-len(group), group[0]))

@@ -29,6 +29,13 @@ def write_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[o
         text.detach()
 
 
+def csv_line(values: Sequence[object]) -> str:
+    """One line as :func:`write_csv` writes it, for what is sent line by line."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """A CSV file beside a cleaned set, as one relocation writes it.

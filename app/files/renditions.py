@@ -3,8 +3,12 @@
 import io
 import math
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Literal
+from uuid import uuid4
 
 from PIL import Image
 
@@ -16,6 +20,8 @@ QUALITY: dict[RenditionSize, int] = {"tile": 82, "screen": 92}
 #: A tile is first averaged over whole pixels down to about its size: a tenth of the work, and nobody sees it at 320 px.
 REDUCING_GAP: dict[RenditionSize, float] = {"tile": 1.0, "screen": 3.0}
 MEDIA_TYPE = "image/jpeg"
+SHARD = 2  #: hex digits of a sub-folder's name
+ASIDE = ".cleared-"
 NEARLY = 0.9  #: of the screen's side will do where the decoder reduces on the way: 2,000 px for 2,048
 
 
@@ -64,12 +70,52 @@ def measure_renditions(folder: Path, one_in: int = 1) -> int:
     return sum(_bytes_in(shard) for shard in chosen) * len(shards) // max(1, len(chosen))
 
 
+@dataclass(frozen=True, slots=True)
+class RenditionsUsed:
+    """Bytes that the kept renditions take; not ``exact`` where only some of them were looked at."""
+
+    bytes: int
+    exact: bool
+
+
+def estimate_used(folder: Path, at_most: int = 5000) -> RenditionsUsed:
+    """What the kept renditions take, from about ``at_most`` files: sub-folders are filled by hash, so evenly."""
+    try:
+        with os.scandir(folder) as entries:
+            shards = sorted(entry.path for entry in entries if len(entry.name) == SHARD)
+    except OSError:
+        return RenditionsUsed(0, exact=True)
+    looked_at, files, total = 0, 0, 0
+    for shard in shards:
+        sizes = _sizes_in(shard)
+        looked_at, files, total = looked_at + 1, files + len(sizes), total + sum(sizes)
+        if files >= at_most:
+            break
+    return RenditionsUsed(total * len(shards) // max(1, looked_at), exact=looked_at == len(shards))
+
+
+def set_aside_renditions(folder: Path) -> None:
+    """Let go of every kept rendition at once; :func:`delete_set_aside` frees the disk. New ones are made on demand."""
+    with suppress(OSError):  # none was made yet
+        folder.rename(folder.with_name(f"{folder.name}{ASIDE}{uuid4().hex}"))
+
+
+def delete_set_aside(folder: Path) -> None:
+    """Delete what was set aside, also by a process that did not come to it."""
+    for path in folder.parent.glob(f"{folder.name}{ASIDE}*"):
+        rmtree(path, ignore_errors=True)
+
+
 def _bytes_in(shard: str) -> int:
+    return sum(_sizes_in(shard))
+
+
+def _sizes_in(shard: str) -> list[int]:
     try:
         with os.scandir(shard) as entries:
-            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+            return [entry.stat(follow_symlinks=False).st_size for entry in entries]
     except OSError:
-        return 0  # cleared away meanwhile: it takes nothing
+        return []  # cleared away meanwhile: it takes nothing
 
 
 def _encode(picture: Image.Image, size: RenditionSize, side_px: int) -> bytes:
@@ -87,4 +133,4 @@ def _shrink(picture: Image.Image, size: RenditionSize, side_px: int) -> Image.Im
 
 
 def _path(folder: Path, sha256: str, size: RenditionSize, side_px: int) -> Path:
-    return folder / sha256[:2] / f"{sha256}-{size}-{side_px}.jpg"
+    return folder / sha256[:SHARD] / f"{sha256}-{size}-{side_px}.jpg"

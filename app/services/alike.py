@@ -84,9 +84,9 @@ def _load(session: Session, image_ids: Sequence[int]) -> dict[int, ImageItem]:
 class ImagePage(ImageDetail):
     """The page of one image, with what is the same or looks alike."""
 
-    alike: tuple[Alike, ...]
-    carry: CarryOffer | None
-    carried: Carried | None
+    alike: tuple[Alike, ...] = ()
+    carry: CarryOffer | None = None
+    carried: Carried | None = None
 
 
 def view_image_page(database: Database, image_id: int, carried: str | None = None) -> ImagePage:

@@ -7,6 +7,7 @@ from math import isfinite
 
 from app.domain.text import is_text
 from app.errors import InvalidInputError
+from app.storage.browsing import LAST_ID, START, Cut, Position
 
 
 def encode_cursor(order: str, key: object, image_id: int) -> str:
@@ -37,3 +38,39 @@ def _is_key(order: str, key: object) -> bool:
     if order == "path":
         return isinstance(key, str) and is_text(key)
     return isinstance(key, int | float) and not isinstance(key, bool) and isfinite(key) and abs(key) < 1 << 53
+
+
+def encode_cut(order: str, cut: Cut) -> str:
+    """A place in a list of one dataset, as :mod:`app.storage.browsing` has it."""
+    return base64.urlsafe_b64encode(json.dumps([order, *cut]).encode()).decode().rstrip("=")
+
+
+def decode_cut(cursor: str, order: str) -> Cut:
+    """The place again.
+
+    Raises:
+        InvalidInputError: it is none, or one of another order.
+    """
+    wrong = InvalidInputError.on("cursor", "is not one that this list has given")
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found_order, *found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+        raise wrong from error
+    if found_order != order:
+        raise InvalidInputError.on("cursor", "belongs to another order")
+    if len(found) != len(START):
+        raise wrong
+    cut = [_position(each, is_path=order == "path" or number == 2) for number, each in enumerate(found)]
+    if any(each is None and given is not None for each, given in zip(cut, found, strict=True)):
+        raise wrong
+    return (cut[0], cut[1], cut[2])
+
+
+def _position(given: object, *, is_path: bool) -> Position | None:
+    if not isinstance(given, list) or len(given) != 2:
+        return None
+    value, image_id = given
+    if isinstance(image_id, bool) or not isinstance(image_id, int) or abs(image_id) > LAST_ID:
+        return None
+    return (value, image_id) if _is_key("path" if is_path else "score", value) else None

@@ -43,6 +43,9 @@ class DatasetView:
     unreadable: int
     ignored: int
     threshold: float
+    positive_means: str
+    negative_means: str
+    archived_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,19 @@ def view_dataset(session: Session, dataset: Dataset) -> DatasetView:
         unreadable=unreadable,
         ignored=stored.count_ignored(session, dataset.id),
         threshold=dataset.threshold,
+        positive_means=dataset.positive_means,
+        negative_means=dataset.negative_means,
+        archived_at=dataset.archived_at,
     )
 
 
-def list_dataset_views(database: Database, after: int = 0, limit: int = 500) -> tuple[DatasetView, ...]:
-    """Datasets by id, after an id."""
+def list_dataset_views(
+    database: Database, after: int = 0, limit: int = 500, archived: bool | None = False
+) -> tuple[DatasetView, ...]:
+    """Datasets by id, after an id: without the archived ones, only those, or (None) all."""
     with database.read() as session:
-        return tuple(view_dataset(session, dataset) for dataset in stored.list_datasets(session, after, limit))
+        found = stored.list_datasets(session, after, limit, archived)
+        return tuple(view_dataset(session, dataset) for dataset in found)
 
 
 def set_threshold(database: Database, reference: str | int, threshold: float) -> Dataset:
@@ -286,5 +295,6 @@ class DatasetsPage:
     """The page of datasets, with the form as typed and what was wrong with it."""
 
     datasets: tuple[DatasetView, ...]
+    archived: tuple[DatasetView, ...]
     form: dict[str, str]
     errors: tuple[tuple[str, str], ...]

@@ -99,7 +99,7 @@ def _truth(drawn: list[tuple[PlannedFrame, Boxes]]) -> str:
 
 def prepare_demo(database: Database, settings: Settings, clock: Clock) -> None:
     """If no dataset is registered: draw the demo under the data folder, register it and queue its scan."""
-    if list_dataset_views(database, limit=1):
+    if list_dataset_views(database, limit=1, archived=None):
         return
     dest = settings.data_dir.resolve() / "demo"
     if not (dest / DEMO_MARKER).is_file():

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from urllib.parse import urlencode
+from time import monotonic
 from uuid import uuid4
 
 from app.domain.flagging import Copies, Flag, FlagReason, find_flags
 from app.domain.images import Side
 from app.domain.reviewing import Verdict, final_side
 from app.errors import InvalidInputError, NotFoundError
-from app.services.cursors import decode_cursor, encode_cursor
+from app.services.cursors import decode_cursor, decode_cut, encode_cursor, encode_cut
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
+from app.storage.browsing import LAST_ID, START, Cut, Wanted, find_number, scores_of_image, walk
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
 from app.storage.duplicates import count_copies
@@ -23,7 +24,7 @@ from app.storage.relocations import moves_of_image
 from app.storage.reviews import Review, reviews_of_image
 from app.storage.scans import list_scans
 
-TILES = 60
+BUDGET_S = 0.06  #: that looking for the images of a page may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +263,24 @@ class ImageQuery:
     order: str = "suspicion"
     cursor: str | None = None
     limit: int = 50
+    reviewer: str | None = None
+    folder: str | None = None
+    text: str | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    number: int | None = None  #: begin with the image of this number, from 1 on
+    at_score: float | None = None  #: begin with the first image of at most this score, in the order of scores
+    backwards: bool = False  #: the page before the cursor
 
 
 @dataclass(frozen=True, slots=True)
 class ImageList:
-    """A page of images, and the cursor of the next."""
+    """A page of images, and the cursors of the next and of the one before."""
 
     items: tuple[ImageItem, ...]
     next: str | None
+    previous: str | None = None
+    passed: int = 0  #: images that were looked at for it
 
 
 def list_items(database: Database, query: ImageQuery) -> ImageList:
@@ -281,11 +292,87 @@ def list_items(database: Database, query: ImageQuery) -> ImageList:
     """
     with database.read() as session:
         wanted = _filter(session, query)
+        if query.dataset is not None:
+            return _browse(session, query, wanted)
+        _refuse_without_dataset(query)
         after = None if query.cursor is None else decode_cursor(query.cursor, query.order)
         found = stored.list_images(session, wanted, query.order, after, query.limit + 1)
         page = found[: query.limit]
         following = encode_cursor(query.order, page[-1][1], page[-1][0].id) if len(found) > len(page) else None
         return ImageList(tuple(load_items(session, [record for record, _ in page])), following)
+
+
+def _browse(session: Session, query: ImageQuery, wanted: ImageFilter) -> ImageList:
+    """The same of one dataset: in bounded time, so a page may come short where few images match; it then goes on."""
+    dataset = get_dataset(session, query.dataset or "")
+    if wanted.nothing:
+        return ImageList((), None)
+    narrowed = _narrow(query, wanted)
+    cut = _start(session, dataset, query, narrowed)
+    until = monotonic() + BUDGET_S
+
+    def late() -> bool:
+        return monotonic() > until
+
+    backwards = query.backwards and query.cursor is not None
+    found = walk(session, dataset, narrowed, query.order, cut, query.limit, late, backwards=backwards)
+    if backwards and found.ended:  # the first page is a whole one
+        backwards = False
+        found = walk(session, dataset, narrowed, query.order, START, query.limit, late)
+    records = stored.find_images(session, found.ids)
+    items = load_items(session, [records[image_id] for image_id in found.ids if image_id in records])
+    return ImageList(
+        tuple(items),
+        None if found.ended and not backwards else encode_cut(query.order, found.end),
+        None if found.start == START else encode_cut(query.order, found.start),
+        found.passed,
+    )
+
+
+def _start(session: Session, dataset: Dataset, query: ImageQuery, narrowed: Wanted) -> Cut:
+    if query.cursor is not None:
+        return decode_cut(query.cursor, query.order)
+    if query.at_score is not None:
+        if query.order != "score":
+            raise InvalidInputError.on("at_score", "needs the order score")
+        return ((query.at_score, LAST_ID), (query.at_score, LAST_ID), None)
+    if query.number is not None:
+        return find_number(session, dataset, narrowed, query.order, query.number)
+    return START
+
+
+def narrow_query(session: Session, query: ImageQuery) -> Wanted:
+    """The filters of a query.
+
+    Raises:
+        NotFoundError: no such dataset.
+        InvalidInputError: an unknown flag, label, verdict or order.
+    """
+    return _narrow(query, _filter(session, query))
+
+
+def _narrow(query: ImageQuery, wanted: ImageFilter) -> Wanted:
+    folder = None if query.folder is None else query.folder.strip().strip("/")
+    return Wanted(
+        flagged=wanted.flagged,
+        duplicate_conflict=wanted.duplicate_conflict,
+        unreadable=wanted.unreadable,
+        reviewed=wanted.reviewed,
+        given=wanted.given,
+        verdict=wanted.verdict,
+        reviewer=query.reviewer or None,
+        folder=folder or None,
+        text=query.text or None,
+        min_score=query.min_score,
+        max_score=query.max_score,
+    )
+
+
+def _refuse_without_dataset(query: ImageQuery) -> None:
+    needing = ("reviewer", "folder", "text", "min_score", "max_score", "number", "at_score")
+    asked = next((name for name in needing if getattr(query, name) is not None), None)
+    if asked is not None:
+        raise InvalidInputError.on(asked, "needs a dataset")
 
 
 def _filter(session: Session, query: ImageQuery) -> ImageFilter:
@@ -327,68 +414,6 @@ def _side(query: ImageQuery, dataset: Dataset | None) -> Side | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFilters:
-    """The filters of the page of images, as in its query string."""
-
-    flag: str | None
-    reviewed: str | None
-    given: str | None
-    verdict: str | None
-    order: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImagesPage:
-    """The page of images."""
-
-    dataset: DatasetView | None
-    filters: ImageFilters
-    tiles: tuple[Tile, ...]
-    next_url: str | None
-    first_url: str | None
-    unreadable_count: int
-
-
-def view_images_page(
-    database: Database, dataset: Dataset | None, filters: ImageFilters, cursor: str | None
-) -> ImagesPage:
-    """A page of tiles under some filters."""
-    if dataset is None:
-        return ImagesPage(None, filters, (), None, None, 0)
-    found = list_items(
-        database,
-        ImageQuery(
-            dataset=str(dataset.id),
-            flag=filters.flag,
-            reviewed=None if filters.reviewed is None else filters.reviewed == "true",
-            given=filters.given,
-            verdict=filters.verdict,
-            order=filters.order,
-            cursor=cursor,
-            limit=TILES,
-        ),
-    )
-    with database.read() as session:
-        view = view_dataset(session, dataset)
-    first = _images_url(dataset.id, filters)
-    following = None if found.next is None else f"{first}&{urlencode({'cursor': found.next})}"
-    tiles = tuple(view_tile(item) for item in found.items)
-    return ImagesPage(view, filters, tiles, following, first if cursor else None, view.unreadable)
-
-
-def _images_url(dataset_id: int, filters: ImageFilters) -> str:
-    chosen = {
-        "dataset": dataset_id,
-        "flag": filters.flag,
-        "reviewed": filters.reviewed,
-        "given": filters.given,
-        "verdict": filters.verdict,
-        "order": filters.order,
-    }
-    return f"/images?{urlencode({key: value for key, value in chosen.items() if value is not None})}"
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryRow:
     """One row of an image's history."""
 
@@ -415,6 +440,26 @@ class ImageMove:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherScore:
+    """What one detector said of an image, and whether it is the one whose scores count."""
+
+    model: str
+    weights: str
+    score: float
+    scored_at: datetime
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Where the list goes on from an image, and the list itself."""
+
+    previous_url: str | None
+    next_url: str | None
+    list_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageDetail:
     """An image with its whole history."""
 
@@ -428,6 +473,8 @@ class ImageDetail:
     history: tuple[HistoryRow, ...]
     moves: tuple[ImageMove, ...]
     detector: DetectorView | None
+    scores: tuple[OtherScore, ...]
+    around: Around | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,6 +517,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         dataset = find_dataset(session, dataset.id) or dataset
         view = view_dataset(session, dataset)
         scans = list_scans(session, dataset.id, limit=1)
+        scores = scores_of_image(session, image_id)
     return ImageDetail(
         item=view_review_item(full.item),
         dataset=view,
@@ -481,6 +529,10 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         history=tuple(_history_row(review, full.item) for review in full.reviews),
         moves=full.moves,
         detector=view_detector(scans[0].detector) if scans else None,
+        scores=tuple(
+            OtherScore(model, weights[:12], score, scored_at, detector_id == dataset.detector_id)
+            for detector_id, model, weights, score, scored_at in scores
+        ),
     )
 
 

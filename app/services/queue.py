@@ -14,12 +14,10 @@ from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.images import (
     ImageItem,
     ReviewItem,
-    Tile,
     get_record,
     load_items,
     media_url,
     view_review_item,
-    view_tile,
 )
 from app.services.reviews import RecentVerdict, list_recent
 from app.storage import queue as stored
@@ -27,14 +25,13 @@ from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord, find_images
 from app.storage.queue import Place, place_of
-from app.storage.reviews import latest_batch, recent_times
+from app.storage.reviews import recent_times
 from app.storage.scans import find_open_scan
 from app.storage.tallies import count_dataset
 
 QueueName = Literal["all", "flagged", "audit"]
 AHEAD = 4  #: images that the desk leases and preloads
 RECENT = 8
-GRID = 60
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
 
@@ -186,7 +183,7 @@ def view_desk(
         return ReviewPage(
             dataset=view_dataset(session, dataset),
             item=None if item is None else view_review_item(item),
-            empty=None if item is not None else _why_empty(session, dataset),
+            empty=None if item is not None else why_empty(session, dataset),
             progress=view_progress(session, dataset, reviewer, now),
             recent=list_recent(session, dataset.id, reviewer, RECENT) if reviewer else (),
             prefetch=tuple(media_url(records[coming_id], "rendition/screen") for coming_id in coming),
@@ -240,7 +237,8 @@ def _neighbour(
     return found[0].image_id if found else None
 
 
-def _why_empty(session: Session, dataset: Dataset) -> str:
+def why_empty(session: Session, dataset: Dataset) -> str:
+    """Why nothing is there to be called: ``scanning``, ``not_scanned``, ``in_hand`` or ``done``."""
     if find_open_scan(session, dataset.id) is not None:
         return "scanning"
     if dataset.detector_id is None:
@@ -265,47 +263,3 @@ def measure_pace(times: list[datetime]) -> float | None:
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(times)]
     working = [gap for gap in gaps if 0 <= gap <= PACE_GAP_S]
     return max(sum(working) / len(working), 0.05) if len(working) >= 3 else None
-
-
-@dataclass(frozen=True, slots=True)
-class GridPage:
-    """Many open flags at a time."""
-
-    dataset: DatasetView | None
-    tiles: tuple[Tile, ...]
-    empty: str | None
-    progress: Progress
-    batch_id: str
-    last_batch: str | None
-    last_batch_size: int
-    message: str
-
-
-def view_grid(
-    database: Database,
-    clock: Clock,
-    dataset: Dataset | None,
-    reviewer: str | None,
-    client: str,
-    batch_id: str,
-    message: str = "",
-) -> GridPage:
-    """The most suspicious open flags as tiles; nothing is leased."""
-    if dataset is None:
-        return GridPage(None, (), "no_dataset", NO_PROGRESS, batch_id, None, 0, message)
-    now = clock()
-    with database.read() as session:
-        places = _places(session, dataset, None, client, now, GRID)
-        records = find_images(session, [place.image_id for place in places])
-        items = load_items(session, [records[place.image_id] for place in places])
-        last = latest_batch(session, dataset.id, reviewer) if reviewer else None
-        return GridPage(
-            dataset=view_dataset(session, dataset),
-            tiles=tuple(view_tile(item) for item in items),
-            empty=None if items else _why_empty(session, dataset),
-            progress=view_progress(session, dataset, reviewer, now),
-            batch_id=batch_id,
-            last_batch=None if last is None else last[0],
-            last_batch_size=0 if last is None else last[1],
-            message=message,
-        )

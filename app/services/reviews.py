@@ -1,6 +1,6 @@
 """Verdicts: giving one, taking one back, and in batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -215,6 +215,7 @@ class BatchEntry:
 
     image_id: int
     seen_review_id: int | None
+    verdict: Verdict | None = None  #: None: the batch's own
 
 
 def give_batch(
@@ -226,14 +227,14 @@ def give_batch(
     batch_id: str,
     dataset_id: int | None = None,
 ) -> int:
-    """Store one verdict on many images in one transaction: all of them or none. How many there are.
+    """Store a verdict on each of many images in one transaction: all of them or none. How many there are.
 
-    The same ``batch_id`` again changes nothing.
+    An image takes its entry's verdict, or else ``verdict``. The same ``batch_id`` again changes nothing.
 
     Raises:
         InvalidInputError: no image, more than 500, or one that is not of ``dataset_id``.
         StaleReviewError: one of them was reviewed since the grid was made.
-        ConflictError: ``batch_id`` has been used for other images or another verdict.
+        ConflictError: ``batch_id`` has been used for other images or other verdicts.
     """
     if not 1 <= len(entries) <= MAX_BATCH:
         raise InvalidInputError.on("image", f"choose between 1 and {MAX_BATCH} images")
@@ -241,17 +242,16 @@ def give_batch(
         _check_dataset(session, [entry.image_id for entry in entries], dataset_id)
         before = stored.reviews_of_batch(session, batch_id)
         if before:
-            _check_repeat(before, entries, verdict)
+            _check_repeat(before, {entry.image_id: entry.verdict or verdict for entry in entries})
             return len(before)
         for entry in entries:
-            new = NewReview(verdict, entry.seen_review_id, reviewer, "grid")
+            new = NewReview(entry.verdict or verdict, entry.seen_review_id, reviewer, "grid")
             append(session, clock, entry.image_id, new, batch_id)
     return len(entries)
 
 
-def _check_repeat(before: Sequence[Review], entries: Sequence[BatchEntry], verdict: Verdict) -> None:
-    same_images = {review.image_id for review in before} == {entry.image_id for entry in entries}
-    if not same_images or any(review.verdict != verdict for review in before):
+def _check_repeat(before: Sequence[Review], wanted: Mapping[int, Verdict]) -> None:
+    if {review.image_id: review.verdict for review in before} != wanted:
         msg = f"batch_id {before[0].batch_id} was used for other images or another verdict"
         raise ConflictError(msg)
 

@@ -141,6 +141,7 @@ def request_scan(
         set_threshold(database, dataset.id, threshold)
     alive = liveness(settings, clock)
     with database.write() as session:
+        get_dataset(session, dataset.id)  # it may have been removed in between
         open_scan = stored.find_open_scan(session, dataset.id)
         scan_id = open_scan.id if open_scan else stored.insert_scan(session, dataset.id, clock())
         if scan_id is not None:

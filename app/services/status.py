@@ -21,6 +21,7 @@ def view_status(database: Database, settings: Settings, clock: Clock) -> dict[st
     return {
         "worker": is_worker_alive(database, settings.worker, clock),
         "datasets": datasets,
+        "archived": [{"id": view.id, "name": view.name} for view in list_dataset_views(database, archived=True)],
         "queue": sum(each["scan"] is not None and each["scan"]["status"] == "queued" for each in datasets),
         "paused": sum(each["scan"] is not None and each["scan"]["paused"] for each in datasets),
     }
@@ -75,4 +76,8 @@ def describe_status(status: dict[str, Any]) -> str:
             f"   relocation {row['id']} {row['status']}: {row['done']} placed in {row['to']}"
             for row in each["relocations"]
         ]
-    return "\n".join(lines) if status["datasets"] else f"{lines[0]}\nno dataset yet; `touchline add ROOT` registers one"
+    if status["archived"]:
+        lines.append(f"archived: {', '.join(each['name'] for each in status['archived'])}")
+    if not (status["datasets"] or status["archived"]):
+        lines.append("no dataset yet; `touchline add ROOT` registers one")
+    return "\n".join(lines)

@@ -31,6 +31,9 @@ class Dataset:
     detector_id: int | None
     demo: bool
     created_at: datetime
+    positive_means: str = ""
+    negative_means: str = ""
+    archived_at: datetime | None = None
 
     @property
     def labels(self) -> Labels:
@@ -53,13 +56,18 @@ def _dataset(row: DatasetRow) -> Dataset:
         detector_id=row.detector_id,
         demo=row.demo,
         created_at=row.created_at,
+        positive_means=row.positive_means,
+        negative_means=row.negative_means,
+        archived_at=row.archived_at,
     )
 
 
-def list_datasets(session: Session, after: int = 0, limit: int = 500) -> list[Dataset]:
-    """Datasets by id, after ``after``."""
-    rows = session.scalars(select(DatasetRow).where(DatasetRow.id > after).order_by(DatasetRow.id).limit(limit))
-    return [_dataset(row) for row in rows]
+def list_datasets(session: Session, after: int = 0, limit: int = 500, archived: bool | None = None) -> list[Dataset]:
+    """Datasets by id, after ``after``; only those that are ``archived`` or not, unless that is None."""
+    query = select(DatasetRow).where(DatasetRow.id > after, DatasetRow.removed_at.is_(None))
+    if archived is not None:
+        query = query.where(DatasetRow.archived_at.is_not(None) if archived else DatasetRow.archived_at.is_(None))
+    return [_dataset(row) for row in session.scalars(query.order_by(DatasetRow.id).limit(limit))]
 
 
 def find_dataset(session: Session, dataset_id: int) -> Dataset | None:
@@ -67,12 +75,12 @@ def find_dataset(session: Session, dataset_id: int) -> Dataset | None:
     if not 0 < dataset_id <= MAX_ID:
         return None
     row = session.get(DatasetRow, dataset_id)
-    return None if row is None else _dataset(row)
+    return None if row is None or row.removed_at is not None else _dataset(row)
 
 
 def find_dataset_by_name(session: Session, name: str) -> Dataset | None:
     """A dataset by its unique name."""
-    row = session.scalar(select(DatasetRow).where(DatasetRow.name == name))
+    row = session.scalar(select(DatasetRow).where(DatasetRow.name == name, DatasetRow.removed_at.is_(None)))
     return None if row is None else _dataset(row)
 
 
@@ -80,7 +88,10 @@ def find_dataset_by_root(session: Session, root: str, positive: str, negative: s
     """A dataset with just this root and these folder patterns."""
     row = session.scalar(
         select(DatasetRow).where(
-            DatasetRow.root == root, DatasetRow.positive_pattern == positive, DatasetRow.negative_pattern == negative
+            DatasetRow.root == root,
+            DatasetRow.positive_pattern == positive,
+            DatasetRow.negative_pattern == negative,
+            DatasetRow.removed_at.is_(None),
         )
     )
     return None if row is None else _dataset(row)
@@ -94,6 +105,11 @@ def insert_dataset(session: Session, **values: Any) -> int:
 def set_threshold(session: Session, dataset_id: int, threshold: float) -> None:
     """Move a dataset's threshold. Nothing else changes: flags are derived."""
     session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(threshold=threshold))
+
+
+def update_dataset(session: Session, dataset_id: int, **values: Any) -> None:
+    """Change columns of a dataset."""
+    session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(**values))
 
 
 def set_detector(session: Session, dataset_id: int, detector_id: int, target_classes: Sequence[str]) -> None:

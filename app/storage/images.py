@@ -183,7 +183,7 @@ def find_images(session: Session, image_ids: Sequence[int]) -> dict[int, ImageRe
 
 
 def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [ImageRow.missing_since.is_(None)]
+    conditions: list[ColumnElement[bool]] = [ImageRow.missing_since.is_(None), DatasetRow.removed_at.is_(None)]
     if wanted.nothing:
         conditions.append(~true())
     if wanted.dataset_id is not None:

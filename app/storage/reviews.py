@@ -243,3 +243,9 @@ def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -
         .limit(limit)
     )
     return list(rows)
+
+
+def count_verdicts(session: Session, dataset_id: int) -> int:
+    """Verdicts of a dataset that count."""
+    counted = select(func.count()).where(StandingRow.dataset_id == dataset_id, StandingRow.verdict.is_not(None))
+    return session.scalar(counted) or 0

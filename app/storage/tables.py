@@ -101,8 +101,27 @@ class DatasetRow(Base):
     walk: Mapped[str | None]  #: the latest walk of its folders; an earlier one that is still going on has lost
     near_searched: Mapped[str | None]  #: digest of the hashes that near duplicates were last searched in
     created_at: Mapped[datetime]
+    positive_means: Mapped[str] = mapped_column(default="", server_default=text("''"))  #: what counts
+    negative_means: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    archived_at: Mapped[datetime | None]  #: out of menus and lists since; everything is kept
+    removed_at: Mapped[datetime | None]  #: nothing finds it any more; its rows are being forgotten
 
     __table_args__ = (CheckConstraint("threshold >= 0 AND threshold <= 1", name="threshold"),)
+
+
+class SavedFilterRow(Base):
+    """A list of images that somebody wants to find again: a name for a query string of the page of images."""
+
+    __tablename__ = "saved_filters"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    name: Mapped[str]
+    query: Mapped[str]  #: URL-encoded, without the dataset
+    made_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("dataset_id", "name"),)
 
 
 class ImageRow(Base):
@@ -395,6 +414,9 @@ class StandingRow(Base):
         _one_of("verdict", VERDICTS, optional=True),
         Index(None, "dataset_id", "verdict"),
         Index(None, "dataset_id", "reviewed_at", "image_id"),
+        # For the foreign keys: without them each review that is forgotten is looked for in all standings.
+        Index(None, "latest_review_id"),
+        Index(None, "effective_review_id"),
     )
 
 
@@ -514,7 +536,7 @@ class OmissionRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     relocation_id: Mapped[int] = mapped_column(ForeignKey("relocations.id"))
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
     source: Mapped[str]
     reason: Mapped[str]
 

@@ -1,6 +1,7 @@
 """Pages and their blocks from Jinja templates, with the filters and the assets they use."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from jinja2_fragments import render_block
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__
-from app.services.datasets import get_dataset, list_dataset_views
+from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
 from app.services.workers import is_worker_alive
 from app.storage.database import Database
 from app.storage.datasets import Dataset
@@ -163,7 +164,7 @@ def _common(request: Request, nav: str, dataset: Dataset | None) -> dict[str, An
     return {
         "nav": nav,
         "datasets": views,
-        "dataset": next((view for view in views if dataset is not None and view.id == dataset.id), None),
+        "dataset": _find_view(parts.database, views, dataset),
         "reviewer": find_reviewer(request),
         "worker_alive": is_worker_alive(parts.database, parts.settings.worker, parts.clock),
         "theme": theme if theme in THEMES else THEMES[0],
@@ -171,8 +172,19 @@ def _common(request: Request, nav: str, dataset: Dataset | None) -> dict[str, An
     }
 
 
+def _find_view(database: Database, views: Sequence[DatasetView], dataset: Dataset | None) -> DatasetView | None:
+    if dataset is None:
+        return None
+    known = next((view for view in views if view.id == dataset.id), None)
+    if known is not None:
+        return known
+    with database.read() as session:  # an archived one is in no menu, and can be looked at all the same
+        return view_dataset(session, dataset)
+
+
 def _remember(request: Request, response: Response, dataset: Dataset | None) -> None:
-    if dataset is not None and request.cookies.get(DATASET_COOKIE) != str(dataset.id):
+    shown = dataset is not None and dataset.archived_at is None
+    if dataset is not None and shown and request.cookies.get(DATASET_COOKIE) != str(dataset.id):
         set_cookie(response, DATASET_COOKIE, str(dataset.id))
     client = get_client(request)
     if request.cookies.get(CLIENT_COOKIE) != client:

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
 from app.services.relocating import claim_relocation, run_relocation
+from app.services.removing import forget_removed
 from app.services.scanning import claim_scan, run_scan
 from app.services.workers import announced
 from app.storage.database import Database
@@ -106,6 +107,6 @@ class Worker:
             if export is not None:
                 run_export(self._database, self._clock, export)
                 return True
-            return False
+            return forget_removed(self._database, self._stopped)
 
         return lane

@@ -29,7 +29,7 @@
     for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
-      time.title = time.dateTime;
+      time.title = time.textContent.trim(); // as the server wrote it, in UTC
       time.textContent = clock.format(at);
       time.dataset.local = "";
     }

@@ -1,4 +1,4 @@
-// Choosing many images: how many are selected, all or none, ranges with Shift, arrows between the images.
+// Choosing many images: how many are selected, all, a group or none, ranges with Shift, arrows between the images.
 (() => {
   "use strict";
 
@@ -22,6 +22,14 @@
       count();
       return;
     }
+    const group = event.target.closest?.("[data-select-group]");
+    if (group) {
+      const mine = [...group.closest(".group-head").nextElementSibling.querySelectorAll("input[type=checkbox]")];
+      const every = mine.every((box) => box.checked);
+      for (const box of mine) box.checked = !every;
+      count();
+      return;
+    }
     const box = event.target;
     if (!box.matches?.("[data-grid] input[type=checkbox]")) return;
     const all = boxes();
@@ -38,21 +46,50 @@
     if (event.target.matches?.("[data-grid] input")) count();
   });
 
+  // A range: every box between two becomes what the last one is.
+  const fill = (from, to, checked) => {
+    const all = boxes();
+    const [a, b] = [all.indexOf(from), all.indexOf(to)];
+    if (a < 0 || b < 0) return;
+    for (const between of all.slice(Math.min(a, b), Math.max(a, b) + 1)) between.checked = checked;
+    count();
+  };
+
   // Shift + click must select images, not words.
   document.addEventListener("mousedown", (event) => {
     if (event.shiftKey && event.target.closest?.("[data-grid]")) event.preventDefault();
   });
 
   document.addEventListener("submit", (event) => {
-    if (event.target.id !== "grid-form" || boxes().some((box) => box.checked)) return;
+    if (event.target.id !== "grid-form" || !boxes().length || boxes().some((box) => box.checked)) return;
+    if (event.submitter?.hasAttribute("data-rest")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     document.dispatchEvent(new CustomEvent("touchline:tell", { detail: "Select at least one image first: a click, Space, or A for all." }));
   }, true);
 
-  const columns = (all) => {
-    const top = all[0].closest(".cell").offsetTop;
-    return all.findIndex((box) => box.closest(".cell").offsetTop > top) || all.length;
+  // Up and down go by what is seen: groups begin rows of their own, so counting columns would miss.
+  const middle = (box) => {
+    const place = box.closest(".cell").getBoundingClientRect();
+    return { x: place.left + place.width / 2, y: place.top };
+  };
+  const above = (all, at, way) => {
+    const here = middle(all[at]);
+    let best = null;
+    for (let i = at + way; i >= 0 && i < all.length; i += way) {
+      const there = middle(all[i]);
+      if (Math.abs(there.y - here.y) < 2) continue;
+      if (best && Math.abs(there.y - best.y) >= 2) break; // that is the row beyond
+      const off = Math.abs(there.x - here.x);
+      if (!best || off < best.off) best = { box: all[i], off, y: there.y };
+    }
+    return best?.box;
+  };
+  const nextTo = (all, at, key) => {
+    if (at < 0) return all[0];
+    if (key === "ArrowLeft") return all[at - 1];
+    if (key === "ArrowRight") return all[at + 1];
+    return above(all, at, key === "ArrowUp" ? -1 : 1);
   };
   document.addEventListener("keydown", (event) => {
     if (document.documentElement.dataset.hotkeys === "off" || document.querySelector("dialog[open]")) return;
@@ -60,18 +97,33 @@
     const all = boxes();
     const focus = document.activeElement;
     if (!all.length || focus?.matches("select, textarea, input:not([type=checkbox])")) return;
-    const at = all.indexOf(focus?.closest(".cell")?.querySelector("input") ?? focus);
-    const across = Math.max(columns(all), 1);
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
-    const next = all[at < 0 ? 0 : at + step];
+    const at = all.indexOf(focus?.closest(".cell")?.querySelector("input[type=checkbox]") ?? focus);
+    const next = nextTo(all, at, event.key);
     if (!next) return;
     event.preventDefault();
+    if (event.shiftKey && at >= 0) fill(all[at], next, true);
+    last = next;
     next.focus();
     next.closest(".cell").scrollIntoView({ block: "nearest" });
   });
 
+  // Shift + Space selects from the last box that was chosen to this one.
+  let anchor = null;
+  document.addEventListener("keydown", (event) => {
+    const box = document.activeElement;
+    if (event.key !== " " || !box?.matches?.("[data-grid] input[type=checkbox]")) return;
+    if (!event.shiftKey || !anchor?.isConnected) {
+      anchor = box;
+      return;
+    }
+    event.preventDefault();
+    fill(anchor, box, true);
+    anchor = box;
+  });
+
   document.addEventListener("htmx:after:swap", () => {
     last = null;
+    anchor = null;
     count();
   });
   count();

@@ -26,6 +26,7 @@ PAGES = (
     "/export",
     "/settings",
     "/datasets",
+    "/datasets/1",
     "/datasets/1/files",
     "/no-such-page",
 )

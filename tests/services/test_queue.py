@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import InvalidInputError, NotFoundError
 from app.services.datasets import set_threshold
-from app.services.queue import QueueName, ReviewPage, measure_pace, next_items, view_desk, view_grid
+from app.services.grid import view_grid
+from app.services.queue import QueueName, ReviewPage, measure_pace, next_items, view_desk
 from app.services.scans import request_scan
 from app.storage.tallies import count_dataset
 from tests.parts import SetClock, Workshop

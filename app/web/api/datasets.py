@@ -6,15 +6,28 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.services.certificates import certify
-from app.services.datasets import NewDataset, list_dataset_views, refuse_outside, register_dataset, set_threshold
+from app.services.dataset_page import edit_dataset
+from app.services.datasets import (
+    NewDataset,
+    list_dataset_views,
+    refuse_outside,
+    register_dataset,
+    set_threshold,
+    view_dataset,
+)
 from app.services.overview import get_stats
+from app.services.relinking import relink_dataset
+from app.services.removing import archive_dataset, remove_dataset
 from app.services.sign_offs import sign_off, withdraw_sign_off
 from app.web.api.cursors import Cursor, Limit, number_cursor
 from app.web.api.models import (
     CertificateOut,
+    DatasetChangeIn,
     DatasetIn,
     DatasetOut,
     DatasetsOut,
+    RelinkIn,
+    RelinkOut,
     SignOffIn,
     SignOffOut,
     StatsOut,
@@ -27,9 +40,9 @@ router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
 
 @router.get("", responses=responses(422))
-def list_datasets(parts: GivenParts, cursor: Cursor = None, limit: Limit = 100) -> DatasetsOut:
-    """Datasets by id."""
-    views = list_dataset_views(parts.database, number_cursor(cursor), limit + 1)
+def list_datasets(parts: GivenParts, cursor: Cursor = None, limit: Limit = 100, archived: bool = False) -> DatasetsOut:
+    """Datasets by id: those in use, or the archived ones."""
+    views = list_dataset_views(parts.database, number_cursor(cursor), limit + 1, archived)
     following = str(views[limit - 1].id) if len(views) > limit else None
     return DatasetsOut(items=[DatasetOut.of(view) for view in views[:limit]], next=following)
 
@@ -41,6 +54,30 @@ def add_dataset(parts: GivenParts, body: DatasetIn) -> DatasetOut:
     refuse_outside(root, parts.settings.datasets, "root")
     new = NewDataset(root, body.name, body.positive, body.negative, body.question)
     return DatasetOut.of(register_dataset(parts.database, parts.settings, new, parts.clock()))
+
+
+@router.patch("/{dataset}", responses=responses(404, 422))
+def change_dataset(parts: GivenParts, dataset: str, body: DatasetChangeIn) -> DatasetOut:
+    """Change the question and what counts; archive the dataset, or bring it back."""
+    found = edit_dataset(parts.database, dataset, body.question, body.positive_means, body.negative_means)
+    if body.archived is not None:
+        found = archive_dataset(parts.database, parts.clock, found.id, archived=body.archived)
+    with parts.database.read() as session:
+        return DatasetOut.of(view_dataset(session, found))
+
+
+@router.delete("/{dataset}", status_code=204, responses=responses(404, 409, 422))
+def drop_dataset(parts: GivenParts, dataset: str, confirm: Annotated[str, Query(max_length=200)]) -> None:
+    """Forget the dataset, never its files; ``confirm`` is its name. A worker deletes its rows."""
+    remove_dataset(parts.database, parts.clock, dataset, confirm)
+
+
+@router.post("/{dataset}/relink", responses=responses(404, 409, 422))
+def move_root(parts: GivenParts, dataset: str, body: RelinkIn) -> RelinkOut:
+    """Say where the dataset's folder lies now; a sample of its files is looked for there."""
+    refuse_outside(Path(body.root), parts.settings.datasets, "root")
+    done = relink_dataset(parts.database, dataset, Path(body.root), accept_missing=body.accept_missing)
+    return RelinkOut.of(done)
 
 
 @router.get("/{dataset}/stats", responses=responses(404, 422))

@@ -15,6 +15,10 @@ from app.web.context import GivenParts, GivenReviewer
 from app.web.problems import responses
 
 router = APIRouter(prefix="/api", tags=["images"])
+Text = Annotated[str | None, Query(max_length=200)]
+Folder = Annotated[str | None, Query(max_length=1000)]
+Score = Annotated[float | None, Query(ge=0, le=1)]
+Number = Annotated[int | None, Query(ge=1, le=1 << 31)]
 
 
 @router.get("/images", responses=responses(404, 422))
@@ -28,9 +32,22 @@ def list_images(
     order: str = "suspicion",
     cursor: Cursor = None,
     limit: Limit = 50,
+    reviewer: Text = None,
+    folder: Folder = None,
+    text: Text = None,
+    min_score: Score = None,
+    max_score: Score = None,
+    number: Number = None,
+    at_score: Score = None,
 ) -> ImagesOut:
-    """Images under filters, in an order, a page at a time."""
-    query = ImageQuery(dataset, flag, reviewed, given, verdict, order, cursor, limit)
+    """Images under filters, in an order, a page at a time.
+
+    A page may hold fewer than ``limit``, even none, and still have a ``next``: few images match, and it goes on there.
+    """
+    query = ImageQuery(
+        dataset, flag, reviewed, given, verdict, order, cursor, limit, reviewer, folder, text, min_score, max_score,
+        number, at_score,
+    )  # fmt: skip
     found = list_items(parts.database, query)
     return ImagesOut(items=[ImageOut.of(item) for item in found.items], next=found.next)
 

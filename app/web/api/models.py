@@ -13,6 +13,7 @@ from app.services.datasets import DatasetView
 from app.services.exports import ExportView
 from app.services.images import FullImage, ImageItem, ImageMove
 from app.services.overview import Stats
+from app.services.relinking import Relink
 from app.services.relocations import RelocationView
 from app.services.reviews import GivenReview, format_time
 from app.services.sign_offs import SignOffView
@@ -60,6 +61,9 @@ class DatasetOut(Out):
     unreadable: int
     ignored: int
     threshold: float
+    positive_means: str
+    negative_means: str
+    archived_at: datetime | None
 
     @classmethod
     def of(cls, view: DatasetView) -> "DatasetOut":
@@ -82,6 +86,46 @@ class DatasetIn(In):
     positive: str = Field("football", min_length=1, max_length=200)
     negative: str = Field("background", min_length=1, max_length=200)
     question: str = Field("", max_length=500)
+
+
+class DatasetChangeIn(In):
+    """What to change of a dataset; what is left out stays."""
+
+    question: str | None = Field(None, max_length=500)
+    positive_means: str | None = Field(None, max_length=300)
+    negative_means: str | None = Field(None, max_length=300)
+    archived: bool | None = None
+
+
+class RelinkIn(In):
+    """Where a dataset's folder lies now."""
+
+    root: str = Field(min_length=1, max_length=4096)
+    accept_missing: bool = False
+
+
+class RelinkOut(Out):
+    """What a sample of the files in the new root says."""
+
+    dataset: int
+    root: str
+    old_root: str
+    sampled: int
+    hashed: int
+    differing: list[dict[str, str]]
+
+    @classmethod
+    def of(cls, done: Relink) -> "RelinkOut":
+        """From the service's result."""
+        differing = [{"path": path, "how": how} for path, how in done.differing]
+        return cls(
+            dataset=done.dataset_id,
+            root=done.root,
+            old_root=done.old_root,
+            sampled=done.sampled,
+            hashed=done.hashed,
+            differing=differing,
+        )
 
 
 class BoxOut(Out):

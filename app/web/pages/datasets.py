@@ -26,7 +26,8 @@ FIELDS = {"root": "", "name": "", "positive": "football", "negative": "backgroun
 
 def _show(request: Request, parts: Parts, form: dict[str, str], error: InvalidInputError | None = None) -> Response:
     errors = () if error is None else tuple((field.loc, field.msg) for field in error.errors) or (("root", str(error)),)
-    page = DatasetsPage(list_dataset_views(parts.database), form, errors)
+    archived = list_dataset_views(parts.database, archived=True)
+    page = DatasetsPage(list_dataset_views(parts.database), archived, form, errors)
     dataset = current_dataset(request, parts.database)
     status = 200 if error is None else 422
     return render(request, "datasets/page.html", "content", "datasets", page, dataset=dataset, status=status)

@@ -1,0 +1,387 @@
+"""Lists of a dataset's images in any order, under any filter, from any place, forwards and backwards, in bounded time.
+
+An order is made of streams, each read along an index by keyset: the two labels' scores, the verdicts by time, the
+paths. A *cut* is a place in a list: for each stream the row after which it goes on. The streams are merged, and
+what no index answers (a reviewer, say) is asked of the merged rows chunk by chunk, until the page is full or the
+time is up; the cut then says where to go on.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.domain.images import Side
+from app.domain.reviewing import Verdict
+from app.storage.datasets import Dataset
+from app.storage.images import ImageRecord
+from app.storage.tables import DetectorRow, ImageRow, ReviewRow, ScoreRow, StandingRow
+
+CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
+SEARCHED = 20_000  #: paths that are searched along the index at once
+FEW = 3000  #: verdicts up to which a filter on them is answered by looking only at the images that they are on
+LAST_ID = 1 << 40
+Position = tuple[Any, int]  #: a stream's value and the image's id
+Cut = tuple[Position | None, Position | None, Position | None]  #: by stream's number; None: before its first row
+START: Cut = (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images of one dataset a list shows; None means all."""
+
+    flagged: bool | None = None
+    duplicate_conflict: bool | None = None
+    unreadable: bool | None = None
+    reviewed: bool | None = None
+    given: Side | None = None
+    verdict: Verdict | None = None
+    reviewer: str | None = None
+    folder: str | None = None  #: below the root; its sub-folders too
+    text: str | None = None  #: anywhere in the path, in any case
+    min_score: float | None = None
+    max_score: float | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether only images with a score can be wanted."""
+        return bool(self.flagged) or self.min_score is not None or self.max_score is not None
+
+    @property
+    def about_verdicts(self) -> bool:
+        """Whether only images with a verdict can be wanted."""
+        return bool(self.reviewed) or self.verdict is not None or self.reviewer is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a stream; ``image`` is None where it only says how far the stream has been searched."""
+
+    rank: tuple[Any, ...]
+    stream: int
+    value: Any
+    id: int
+    image: int | None
+    passed: int  #: images that were looked at up to it
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a walk found in the order of the list, the cuts before and after it, and whether nothing lies beyond."""
+
+    ids: tuple[int, ...]
+    start: Cut
+    end: Cut
+    passed: int
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows of one query along an index, by value and id: both fall (``down``) or both rise."""
+
+    number: int
+    group: int  #: a later group comes after all of an earlier one
+    value: Any
+    key: Any
+    where: tuple[ColumnElement[bool], ...]
+    down: bool
+    mirrored: bool = False  #: of scores: it rises where the list falls
+    sparse: tuple[ColumnElement[bool], ...] = ()  #: what few rows may meet: asked of many rows of the index at once
+
+    def rank(self, value: Any, image_id: int) -> tuple[Any, ...]:
+        """What sorts a row among those of all streams."""
+        if isinstance(value, str):
+            return (self.group, value)
+        strength = 1.0 - value if self.mirrored else value
+        return (self.group, -strength, self.number, -image_id if self.down else image_id)
+
+    def query(self, position: Position | None, *, backwards: bool, inclusive: bool) -> Any:
+        """Rows from a position on; all columns by the index alone."""
+        falls = self.down != backwards
+        query = select(self.value.label("value"), self.key.label("id")).where(*self.where)
+        if position is not None:
+            here, there = tuple_(self.value, self.key), tuple_(*position)
+            if inclusive:
+                query = query.where(here <= there if falls else here >= there)
+            else:
+                query = query.where(here < there if falls else here > there)
+        return query.order_by(*((self.value.desc(), self.key.desc()) if falls else (self.value, self.key)))
+
+    def rows(self, session: Session, position: Position | None, *, backwards: bool) -> Iterator[Row]:
+        """Rows beyond a position, read bit by bit; backwards its own row is the first."""
+        if backwards and position is None:
+            return
+        size, inclusive = SEARCHED if self.sparse else CHUNK, backwards
+        while True:
+            query = self.query(position, backwards=backwards, inclusive=inclusive)
+            if self.sparse:
+                edge = session.execute(query.offset(size - 1).limit(1)).one_or_none()
+                found = session.execute(self._up_to(query, edge, backwards=backwards)).all()
+            else:
+                found = session.execute(query.limit(size)).all()
+                edge = found[-1] if len(found) == size else None
+            weight = 0 if self.sparse else 1
+            yield from (self._row(row.value, row.id, row.id, weight) for row in found)
+            if edge is None:
+                return
+            if self.sparse:
+                yield self._row(edge.value, edge.id, None, size)
+            position, inclusive = (edge.value, edge.id), False
+
+    def _up_to(self, query: Any, edge: Any, *, backwards: bool) -> Any:
+        query = query.where(*self.sparse)
+        if edge is None:
+            return query
+        here, there = tuple_(self.value, self.key), tuple_(edge.value, edge.id)
+        return query.where(here <= there if self.down == backwards else here >= there)
+
+    def _row(self, value: Any, row_id: int, image: int | None, passed: int) -> Row:
+        return Row(self.rank(value, row_id), self.number, value, row_id, image, passed)
+
+    def find_nth(self, session: Session, position: Position | None, count: int) -> Position | None:
+        """The row ``count`` rows after a position, counted along the index; None if there are fewer."""
+        query = self.query(position, backwards=False, inclusive=False).offset(count - 1).limit(1)
+        row = session.execute(query).one_or_none()
+        return None if row is None else (row.value, row.id)
+
+
+def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str) -> list[Stream]:
+    """The streams of an order, under the filters that their indexes answer."""
+    few = _find_few(session, dataset, wanted)
+    if order == "path":
+        return [_paths(dataset, wanted, few, 0, 0, ())]
+    if order == "reviewed_at":
+        streams = [_verdicts(dataset, few)]
+        others = ~exists().where(StandingRow.image_id == ImageRow.id, StandingRow.effective_review_id.is_not(None))
+        ends_here = wanted.about_verdicts
+    else:
+        sides = [side for side in Side if wanted.given in (None, side) and dataset.detector_id is not None]
+        streams = [_scores(dataset, wanted, few, order, side) for side in sides]
+        others = ~exists().where(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0))
+        ends_here = wanted.scored
+    return streams if ends_here else [*streams, _paths(dataset, wanted, few, 2, 1, (others,))]
+
+
+def _find_few(session: Session, dataset: Dataset, wanted: Wanted) -> list[int] | None:
+    """The images that a filter on copies or verdicts leaves, if they are few; else None, as without such a filter."""
+    if wanted.duplicate_conflict:
+        copied = select(ImageRow.id).where(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict)
+        ids = session.scalars(copied.limit(FEW + 1)).all()
+        return None if len(ids) > FEW else list(ids)
+    if not wanted.about_verdicts:
+        return None
+    if wanted.reviewer is not None:
+        query = (
+            select(ReviewRow.image_id)
+            .where(ReviewRow.dataset_id == dataset.id, ReviewRow.reviewer == wanted.reviewer)
+            .order_by(ReviewRow.id.desc())
+        )
+    else:
+        chosen = StandingRow.verdict == wanted.verdict if wanted.verdict else StandingRow.verdict.is_not(None)
+        query = select(StandingRow.image_id).where(StandingRow.dataset_id == dataset.id, chosen)
+    found = session.scalars(query.limit(FEW + 1)).all()
+    return None if len(found) > FEW else list(set(found))
+
+
+def _of(column: Any, dataset: Dataset, key: Any, few: list[int] | None) -> list[ColumnElement[bool]]:
+    """Rows of the dataset; where only few images are wanted, found by these rather than along the index."""
+    return [column == dataset.id] if few is None else [column + 0 == dataset.id, key.in_(few)]
+
+
+def _scores(dataset: Dataset, wanted: Wanted, few: list[int] | None, order: str, side: Side) -> Stream:
+    mirrored = order == "suspicion" and side is Side.POSITIVE
+    where = [*_of(ScoreRow.dataset_id, dataset, ScoreRow.image_id, few), ScoreRow.given == side]
+    where.append(ScoreRow.detector_id == dataset.detector_id)
+    if wanted.min_score is not None:
+        where.append(ScoreRow.score >= wanted.min_score)
+    if wanted.max_score is not None:
+        where.append(ScoreRow.score <= wanted.max_score)
+    if wanted.flagged:
+        high = side is Side.NEGATIVE
+        where.append(ScoreRow.score >= dataset.threshold if high else ScoreRow.score < dataset.threshold)
+    number = 0 if side is Side.POSITIVE else 1
+    return Stream(number, 0, ScoreRow.score, ScoreRow.image_id, tuple(where), not mirrored, mirrored)
+
+
+def _verdicts(dataset: Dataset, few: list[int] | None) -> Stream:
+    where = [StandingRow.dataset_id + 0 == dataset.id, StandingRow.effective_review_id.is_not(None)]
+    if few is not None:
+        where.append(StandingRow.image_id.in_(few))
+    # Ids of reviews grow with time.
+    return Stream(0, 0, StandingRow.effective_review_id, StandingRow.image_id, tuple(where), down=True)
+
+
+def _paths(
+    dataset: Dataset,
+    wanted: Wanted,
+    few: list[int] | None,
+    number: int,
+    group: int,
+    sparse: tuple[ColumnElement[bool], ...],
+) -> Stream:
+    where = _of(ImageRow.dataset_id, dataset, ImageRow.id, few)
+    if wanted.folder:
+        below = wanted.folder.rstrip("/")
+        where += [ImageRow.path >= f"{below}/", ImageRow.path < f"{below}0"]  # "0" follows "/"
+    if wanted.text:
+        sparse = (*sparse, ImageRow.path.icontains(wanted.text, autoescape=True))
+    return Stream(number, group, ImageRow.path, ImageRow.id, tuple(where), down=False, sparse=sparse)
+
+
+def walk(
+    session: Session,
+    dataset: Dataset,
+    wanted: Wanted,
+    order: str,
+    cut: Cut,
+    limit: int,
+    late: Callable[[], bool],
+    *,
+    backwards: bool = False,
+) -> Found:
+    """The next ``limit`` images of a list after a cut, or the last ones before it. Stops when it is ``late``."""
+    streams = {stream.number: stream for stream in make_streams(session, dataset, wanted, order)}
+    rows = [stream.rows(session, cut[number], backwards=backwards) for number, stream in streams.items()]
+    merged = heapq.merge(*rows, key=lambda row: row.rank, reverse=backwards)
+    here: list[Position | None] = list(cut)
+    ids: list[int] = []
+    passed, size, more = 0, limit + 1, False
+    while True:
+        chunk = list(islice(merged, size))
+        matching = _ask(session, dataset, wanted, [row.image for row in chunk if row.image is not None])
+        for row in chunk:
+            if len(ids) == limit:
+                more = more or row.image in matching
+                continue
+            step = (1 if streams[row.stream].down else -1) if backwards else 0
+            here[row.stream] = (row.value, row.id + step)  # backwards the cut lies just before the row
+            passed += row.passed
+            if row.image is not None and row.image in matching:
+                ids.append(row.image)
+        ended = len(chunk) < size and not more
+        if ended or more or late():
+            break
+        size = min(CHUNK, size * 4)
+    found = (here[0], here[1], here[2])
+    if backwards:
+        return Found(tuple(ids[::-1]), found, cut, passed, ended)
+    return Found(tuple(ids), cut, found, passed, ended)
+
+
+def _ask(session: Session, dataset: Dataset, wanted: Wanted, ids: Sequence[int]) -> set[int]:
+    """Which of some images are wanted."""
+    query = (
+        select(ImageRow.id)
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0)))
+        .where(ImageRow.id.in_(ids), *_conditions(dataset, wanted))
+    )
+    return set(session.scalars(query)) if ids else set()
+
+
+def _conditions(dataset: Dataset, wanted: Wanted) -> list[ColumnElement[bool]]:
+    score, verdict = ScoreRow.score, StandingRow.verdict
+    against = or_(
+        and_(ImageRow.given == Side.NEGATIVE, score >= dataset.threshold),
+        and_(ImageRow.given == Side.POSITIVE, score < dataset.threshold),
+    )
+    below = f"{(wanted.folder or '').rstrip('/')}/"
+    by_reviewer = exists().where(
+        ReviewRow.id == StandingRow.effective_review_id, ReviewRow.reviewer == (wanted.reviewer or "")
+    )
+    possible: list[tuple[bool, ColumnElement[bool]]] = [
+        (True, ImageRow.missing_since.is_(None)),
+        (bool(wanted.flagged), against),
+        (bool(wanted.duplicate_conflict), and_(ImageRow.duplicate_conflict)),
+        (bool(wanted.unreadable), ImageRow.unreadable.is_not(None)),
+        (wanted.reviewed is True, verdict.is_not(None)),
+        (wanted.reviewed is False, verdict.is_(None)),
+        (wanted.given is not None, ImageRow.given == wanted.given),
+        (wanted.verdict is not None, verdict == wanted.verdict),
+        (wanted.reviewer is not None, by_reviewer),
+        (wanted.folder is not None, and_(ImageRow.path >= below, ImageRow.path < f"{below[:-1]}0")),
+        (wanted.text is not None, ImageRow.path.icontains(wanted.text or "", autoescape=True)),
+        (wanted.min_score is not None, score >= (wanted.min_score or 0.0)),
+        (wanted.max_score is not None, score <= (wanted.max_score or 0.0)),
+    ]
+    return [condition for applies, condition in possible if applies]
+
+
+def find_number(session: Session, dataset: Dataset, wanted: Wanted, order: str, number: int) -> Cut:
+    """The cut before the image with a number, 1 for the first, among those that the indexes' filters leave.
+
+    In each step the stream whose row lies first gives up as many rows as are surely before the goal, so at most
+    twice ``number`` entries of the indexes are counted, and none is fetched.
+    """
+    streams = make_streams(session, dataset, wanted, order)
+    here: list[Position | None] = [None, None, None]
+    left = number - 1
+    first = min(stream.group for stream in streams)  # what comes after is in no order that could be counted
+    members = [stream for stream in streams if stream.group == first]
+    step = max(1, left // len(members))
+    while left > 0 and step > 0:
+        step = min(step, max(1, left // len(members)))
+        ahead = [(stream, stream.find_nth(session, here[stream.number], step)) for stream in members]
+        reached = [(stream.rank(*spot), stream.number, spot) for stream, spot in ahead if spot is not None]
+        if reached:
+            _, chosen, spot = min(reached)
+            here[chosen] = spot
+            left -= step
+        else:
+            step //= 2
+    return (here[0], here[1], here[2])
+
+
+def hashes_of(session: Session, image_ids: Sequence[int]) -> dict[int, int]:
+    """Perceptual hashes by image, of those that have one."""
+    rows = session.execute(
+        select(ImageRow.id, ImageRow.phash).where(ImageRow.id.in_(image_ids), ImageRow.phash.is_not(None))
+    )
+    return {row.id: row.phash for row in rows}
+
+
+def cut_around(
+    session: Session, dataset: Dataset, wanted: Wanted, order: str, record: ImageRecord, *, after: bool
+) -> Cut:
+    """The cut just after an image of a list, or just before it; also where the filters leave it out by now."""
+    here: list[Position | None] = [None, None, None]
+    value = {"path": record.path, "reviewed_at": record.effective_review_id}.get(order, record.score)
+    in_rest = value is None
+    for stream in make_streams(session, dataset, wanted, order):
+        own = stream.group == 1 if in_rest else stream.number == _number_of(order, record)
+        if own:
+            step = 0 if after else (1 if stream.down else -1)
+            here[stream.number] = (record.path if stream.group == 1 else value, record.id + step)
+        elif in_rest:
+            here[stream.number] = (-1.0, 0) if stream.down else (2.0, 0)  # all of it lies before
+        elif stream.group == 0:
+            here[stream.number] = _beside(stream, order, record)
+    return (here[0], here[1], here[2])
+
+
+def _number_of(order: str, record: ImageRecord) -> int:
+    return 0 if order in ("path", "reviewed_at") or record.given is Side.POSITIVE else 1
+
+
+def _beside(stream: Stream, order: str, record: ImageRecord) -> Position:
+    """The place in the other label's stream: equal scores of the stream with the higher number come later."""
+    score = record.score or 0.0
+    comes_later = stream.number > _number_of(order, record)
+    return (1.0 - score if order == "suspicion" else score, LAST_ID if comes_later == stream.down else -LAST_ID)
+
+
+def scores_of_image(session: Session, image_id: int) -> list[tuple[int, str, str, float, datetime]]:
+    """What each detector said of an image, newest first: ``(detector, model, weights, score, when)``."""
+    rows = session.execute(
+        select(DetectorRow.id, DetectorRow.model, DetectorRow.weights_sha256, ScoreRow.score, ScoreRow.scored_at)
+        .join(ScoreRow, ScoreRow.detector_id == DetectorRow.id)
+        .where(ScoreRow.image_id == image_id)
+        .order_by(ScoreRow.scored_at.desc())
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

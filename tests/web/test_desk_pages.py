@@ -1,0 +1,83 @@
+"""The grid with its preview, saved filters and the page of a dataset, by plain forms."""
+
+import pytest
+
+from tests.parts import Browser, Workshop, tree
+
+FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0, "background/hot.png": 240}
+ODD = '<b>odd</b> "name" & more'
+
+
+@pytest.fixture
+def site(workshop: Workshop, browser: Browser) -> Browser:
+    """A signed-in browser over a scanned dataset."""
+    workshop.ready(FILES)
+    browser.sign_in()
+    return browser
+
+
+def test_all_but_the_marked(workshop: Workshop, site: Browser) -> None:
+    """A preview saves nothing; then each image gets its verdict in one batch, and one undo takes all back."""
+    flagged = [workshop.image_id(1, path) for path in ("football/none.png", "background/hot.png")]
+    form = {"dataset": "1", "rest": "positive", "shown": [f"{each}:" for each in flagged], "image": f"{flagged[0]}:"}
+    preview = site.post("/grid/preview", data=form)
+    assert (preview.status_code, "1 image becomes football" in preview.text) == (200, True)
+    assert [workshop.item(each).record.verdict for each in flagged] == [None, None]
+
+    batch_id = "0" * 32
+    save = {"dataset": "1", "batch_id": batch_id, "verdict": "positive", "image": f"{flagged[1]}:"}
+    save |= {"marked": f"{flagged[0]}:", "exceptions": "opposite"}
+    assert [site.post("/grid", data=save).status_code for _ in range(2)] == [303, 303]
+    assert [workshop.item(each).record.verdict for each in flagged] == ["negative", "positive"]
+    assert site.post("/grid", data=save | {"exceptions": "open"}).status_code == 409
+
+    site.post("/grid/undo", data={"dataset": "1", "batch_id": "00000000-0000-0000-0000-000000000000"})
+    assert [workshop.item(each).record.verdict for each in flagged] == [None, None]
+
+
+@pytest.mark.parametrize("rest", ["unsure", "", "x"])
+def test_only_yes_or_no_goes_to_all_others(site: Browser, rest: str) -> None:
+    """Anything else is refused by name."""
+    response = site.post("/grid/preview", data={"dataset": "1", "rest": rest, "shown": "1:"})
+    assert (response.status_code, response.json()["errors"][0]["loc"]) == (422, "rest")
+
+
+def test_the_grid_remembers_its_choice(site: Browser) -> None:
+    """In a cookie; what is unknown takes the default."""
+    assert "120-similar" in site.get("/grid?count=120&order=similar").headers["set-cookie"]
+    assert site.get("/grid?count=9999&order=%3Cb%3E").status_code == 200
+
+
+def test_a_saved_filter_by_forms(site: Browser) -> None:
+    """Save, open, refuse the name twice, delete; markup in a name stays a name."""
+    form = {"dataset": "1", "name": ODD, "query": "text=hot&order=path"}
+    saved = site.post("/images/filters", data=form)
+    assert (saved.status_code, saved.headers["location"]) == (303, "/images?dataset=1&text=hot&order=path")
+    page = site.get(saved.headers["location"]).text
+    assert ("hot.png" in page, "yes.png" in page, "<b>odd" in page) == (True, False, False)
+    assert site.post("/images/filters", data=form).status_code == 422
+    assert site.post("/images/filters/1/delete").status_code == 303
+    assert site.post("/images/filters/1/delete").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["min_score=x", "max_score=2", "number=0", "at_score=nan", "text=" + "x" * 201])
+def test_a_filter_that_makes_no_sense_is_told(site: Browser, query: str) -> None:
+    """Beside the form, with what was typed."""
+    response = site.get(f"/images?dataset=1&{query}")
+    assert (response.status_code, 'id="filter-error"' in response.text) == (422, True)
+
+
+def test_a_dataset_is_kept_by_forms(workshop: Workshop, site: Browser) -> None:
+    """Edited, archived, brought back, relinked only where it may, removed by its name; no file is touched."""
+    before = tree(workshop.folder / "frames")
+    site.post("/datasets/1/edit", data={"question": "Ball?", "positive_means": ODD, "negative_means": ""})
+    assert "&lt;b&gt;odd&lt;/b&gt;" in site.get("/grid?dataset=1").text
+    site.post("/datasets/1/archive", data={})
+    assert site.get("/api/datasets").json()["items"] == []
+    site.post("/datasets/1/archive", data={"undo": "1"})
+    assert site.post("/datasets/1/relink", data={"root": "/etc"}).status_code == 422
+    assert site.post("/datasets/1/remove", data={"confirm": "no"}).status_code == 422
+    assert site.get("/datasets/1/verdicts.csv").text.startswith("path,verdict")
+    assert site.post("/datasets/1/remove", data={"confirm": "frames"}).status_code == 303
+    assert site.get("/datasets/1").status_code == 404
+    assert tree(workshop.folder / "frames") == before
