@@ -34,6 +34,7 @@ class Review:
     request_id: str | None
     batch_id: str | None
     image_sha256: str | None
+    note: str | None
 
     @property
     def fact(self) -> ReviewFact:
@@ -56,6 +57,7 @@ def _review(row: ReviewRow) -> Review:
         request_id=row.request_id,
         batch_id=row.batch_id,
         image_sha256=row.image_sha256,
+        note=row.note,
     )
 
 

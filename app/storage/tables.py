@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     false,
@@ -91,6 +92,7 @@ class DatasetRow(Base):
     detector_id: Mapped[int | None] = mapped_column(ForeignKey("detectors.id"))  #: whose scores count
     demo: Mapped[bool] = mapped_column(default=False)
     walk: Mapped[str | None]  #: the latest walk of its folders; an earlier one that is still going on has lost
+    guidelines: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))  #: Markdown, for the reviewers
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("threshold >= 0 AND threshold <= 1", name="threshold"),)
@@ -309,6 +311,7 @@ class ReviewRow(Base):
     request_id: Mapped[str | None] = mapped_column(unique=True)
     batch_id: Mapped[str | None] = mapped_column(index=True)
     source: Mapped[str]  #: review, grid, api, import
+    note: Mapped[str | None] = mapped_column(Text)  #: a remark of the reviewer's, at most 2,000 characters
 
     __table_args__ = (
         UniqueConstraint("image_id", "ordinal"),
@@ -339,6 +342,16 @@ class StandingRow(Base):
         Index(None, "dataset_id", "verdict"),
         Index(None, "dataset_id", "reviewed_at", "image_id"),
     )
+
+
+class PreferenceRow(Base):
+    """What one reviewer prefers, under a name: ``keys`` and the like."""
+
+    __tablename__ = "preferences"
+
+    reviewer: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class LeaseRow(Base):
