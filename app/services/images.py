@@ -387,6 +387,8 @@ class HistoryRow:
     undoes: int | None
     spent_ms: int | None
     effective: bool
+    note: str | None
+    boxes: int | None  #: how many were drawn or accepted; None where nobody looked at boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +417,7 @@ class ImageDetail:
     history: tuple[HistoryRow, ...]
     moves: tuple[ImageMove, ...]
     detector: DetectorView | None
+    human_boxes: tuple[tuple[float, float, float, float], ...] | None  #: of the verdict in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +471,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         history=tuple(_history_row(review, full.item) for review in full.reviews),
         moves=full.moves,
         detector=view_detector(scans[0].detector) if scans else None,
+        human_boxes=next((row.boxes for row in full.reviews if row.id == record.effective_review_id), None),
     )
 
 
@@ -481,4 +485,6 @@ def _history_row(review: Review, item: ImageItem) -> HistoryRow:
         undoes=review.undoes,
         spent_ms=review.spent_ms,
         effective=review.id == item.record.effective_review_id,
+        note=review.note,
+        boxes=None if review.boxes is None else len(review.boxes),
     )

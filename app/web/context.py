@@ -18,6 +18,7 @@ CLIENT_COOKIE = "touchline_client"
 DATASET_COOKIE = "touchline_dataset"
 THEME_COOKIE = "touchline_theme"
 HOTKEYS_COOKIE = "touchline_hotkeys"
+KEYS_COOKIE = "touchline_keys"
 THEMES = ("dark", "light", "system")  #: the first is the default
 
 

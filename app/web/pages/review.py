@@ -1,5 +1,7 @@
 """``/review``: one flagged image at a time."""
 
+import json
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -8,7 +10,7 @@ from app.errors import ConflictError, InvalidInputError
 from app.services.datasets import get_dataset
 from app.services.images import describe_verdict
 from app.services.queue import no_desk, view_desk
-from app.services.reviews import GivenReview, NewReview, give_review, undo_latest, undo_review
+from app.services.reviews import GivenReview, NewReview, Xyxy, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
 from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
 from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
@@ -16,6 +18,8 @@ from app.web.rendering import current_dataset, is_htmx, render
 
 router = APIRouter(include_in_schema=False)
 MAX_SPENT_MS = 86_400_000
+MAX_BOXES = 1000
+WITH_BOXES = (Verdict.POSITIVE, Verdict.UNSURE)  #: where the object is not, or does not matter, there is nothing to box
 
 
 def _show(
@@ -47,9 +51,13 @@ def _show(
 
 
 @router.get("/review")
-def review(request: Request, parts: GivenParts, image: int | None = None) -> Response:
-    """The desk: the image that is named, or the most suspicious open flag."""
-    return _show(request, parts, current_dataset(request, parts.database), image_id=image)
+def review(
+    request: Request, parts: GivenParts, image: int | None = None, after: int | None = None, said: str = ""
+) -> Response:
+    """The desk: the image that is named, the open flag after another, or the most suspicious one."""
+    message = "Saved after all: the server answers again" if said == "later" else ""
+    dataset = current_dataset(request, parts.database)
+    return _show(request, parts, dataset, image_id=image, after_id=after, message=message)
 
 
 def _dataset_of(form: Form, parts: Parts) -> Dataset:
@@ -62,6 +70,21 @@ def _parse_verdict(form: Form) -> Verdict:
         return Verdict(form.text("verdict"))
     except ValueError as error:
         raise InvalidInputError.on("verdict", f"must be one of {', '.join(Verdict)}") from error
+
+
+def _parse_boxes(form: Form) -> list[Xyxy] | None:
+    """The field ``boxes``: a JSON list of boxes; empty where nobody touched them."""
+    text = form.text("boxes", "").strip()
+    if not text:
+        return None
+    try:
+        boxes = json.loads(text)
+        found = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in boxes]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidInputError.on("boxes", "is no JSON list of [x0, y0, x1, y1]") from error
+    if len(found) > MAX_BOXES:
+        raise InvalidInputError.on("boxes", f"holds {len(found)} boxes; at most {MAX_BOXES} are kept")
+    return found
 
 
 @router.post("/review/undo", openapi_extra=form_body("dataset"))
@@ -114,8 +137,11 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     """Give a verdict and show the next image; a card that is out of date gets the present one (409)."""
     dataset = _dataset_of(form, parts)
     spent_ms = form.number("spent_ms")
+    verdict = _parse_verdict(form)
     new = NewReview(
-        verdict=_parse_verdict(form),
+        verdict=verdict,
+        boxes=_parse_boxes(form) if verdict in WITH_BOXES else None,
+        note=form.text("note", ""),
         seen_review_id=form.number("seen_review_id"),
         reviewer=reviewer,
         source="review",
