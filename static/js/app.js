@@ -12,6 +12,7 @@
     notice.hidden = !text;
   };
   document.addEventListener("touchline:tell", (event) => tell(event.detail));
+  document.addEventListener("touchline:say", (event) => say(event.detail));
 
   const say = (text) => {
     if (!text) return;
@@ -85,7 +86,11 @@
     tell("");
     showTimes(block);
     const poll = isPoll(ctx);
-    if (block.dataset.url && !poll) history.replaceState(history.state, "", block.dataset.url);
+    // A link that was followed is a step that Back takes back; what follows from a verdict is none.
+    if (block.dataset.url && !poll) {
+      const followed = ctx.sourceElement?.matches?.("a[hx-get]") && block.dataset.url !== location.pathname + location.search;
+      history[followed ? "pushState" : "replaceState"](history.state, "", block.dataset.url);
+    }
     const message = block.dataset.message || "";
     if (!poll || message !== spoken.get(block.id)) say(message);
     spoken.set(block.id, message);
