@@ -22,7 +22,8 @@
   };
 
   const blockOf = (ctx) => (ctx && ctx.target instanceof Element ? document.getElementById(ctx.target.id) : null);
-  const isPoll = (ctx) => ctx.request.method === "GET" && Boolean(ctx.target?.id) && ctx.sourceElement?.id === ctx.target.id;
+  // After a swap htmx names the target as the source where the link that was clicked is gone: a click is no poll.
+  const isPoll = (ctx) => ctx.request.method === "GET" && ctx.sourceEvent?.type !== "click" && Boolean(ctx.target?.id) && ctx.sourceElement?.id === ctx.target.id;
 
   // -- times in the reader's own zone ------------------------------------------------------------------------
   const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -88,7 +89,7 @@
     const poll = isPoll(ctx);
     // A link that was followed is a step that Back takes back; what follows from a verdict is none.
     if (block.dataset.url && !poll) {
-      const followed = ctx.sourceElement?.matches?.("a[hx-get]") && block.dataset.url !== location.pathname + location.search;
+      const followed = ctx.request.method === "GET" && ctx.sourceEvent?.type === "click" && block.dataset.url !== location.pathname + location.search;
       history[followed ? "pushState" : "replaceState"](history.state, "", block.dataset.url);
     }
     const message = block.dataset.message || "";

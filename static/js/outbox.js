@@ -173,7 +173,10 @@
     const { status, raw } = ctx.response;
     const elsewhere = raw.redirected && new URL(raw.url).pathname !== "/review"; // to a page that asks for a password
     if (mayComeLater(status) || elsewhere) trouble = troubleOf(elsewhere ? 401 : status);
-    else drop(idOf(ctx));
+    else {
+      drop(idOf(ctx));
+      onItsWay.delete(idOf(ctx));
+    }
   });
   // Nobody is told that nothing was saved: it is kept, and the bar says so.
   window.addEventListener("htmx:error", (event) => {
