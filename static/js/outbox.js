@@ -73,6 +73,10 @@
     bar.hidden = !entries.length;
     const held = entries.some(isShown);
     document.querySelector("[data-verdict-form]")?.classList.toggle("is-waiting", held);
+    for (const button of document.querySelectorAll("[data-verdict-form] .answer")) {
+      if (held) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
     if (!entries.length) {
       spoken = false;
       return;

@@ -52,6 +52,7 @@
     drawBoxes(stage);
     for (const input of stage.querySelectorAll("[data-tune]")) {
       input.value = String(valueOf(input.dataset.tune, stage));
+      input.setAttribute("aria-valuetext", wordsOf(input.dataset.tune, stage));
       stage.querySelector(`[data-shown="${input.dataset.tune}"]`).textContent = wordsOf(input.dataset.tune, stage);
     }
     const panel = stage.querySelector("[data-view-panel]");
