@@ -1,8 +1,10 @@
 """Keys that people choose: read as they are typed, refused with a reason, never two actions on one key."""
 
+from pathlib import Path
+
 import pytest
 
-from app.domain.keys import ACTIONS, DEFAULTS, aria_key, find_double, merge_keys, read_key, show_key
+from app.domain.keys import ACTIONS, DEFAULTS, KeyAction, aria_key, find_double, merge_keys, read_key, show_key
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,10 @@ def test_a_choice_takes_its_key_from_a_default() -> None:
 def test_a_key_is_shown_to_people_and_to_screen_readers(key: str, shown: str, aria: str) -> None:
     """By its sign on the button, by its name in the attribute."""
     assert (show_key(key), aria_key(key)) == (shown, aria)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_every_key_is_documented(action: KeyAction) -> None:
+    """As it is drawn on its button."""
+    text = (Path(__file__).parents[2] / "docs" / "keyboard.md").read_text(encoding="utf-8")
+    assert f"`{show_key(action.key)}`" in text
