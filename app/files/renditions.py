@@ -118,6 +118,14 @@ def _sizes_in(shard: str) -> list[int]:
         return []  # cleared away meanwhile: it takes nothing
 
 
+def cut_square(picture: Image.Image, x: int, y: int, side: int) -> bytes:
+    """A square of a picture, pixel by pixel, as PNG; smaller where the picture ends."""
+    buffer = io.BytesIO()
+    window = (x, y, min(x + side, picture.width), min(y + side, picture.height))
+    picture.crop(window).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def _encode(picture: Image.Image, size: RenditionSize, side_px: int) -> bytes:
     buffer = io.BytesIO()
     _shrink(picture, size, side_px).save(buffer, "JPEG", quality=QUALITY[size], subsampling=0)

@@ -425,6 +425,8 @@ class HistoryRow:
     undoes: int | None
     spent_ms: int | None
     effective: bool
+    note: str | None
+    boxes: int | None  #: how many were drawn or accepted; None where nobody looked at boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +476,7 @@ class ImageDetail:
     moves: tuple[ImageMove, ...]
     detector: DetectorView | None
     scores: tuple[OtherScore, ...]
+    human_boxes: tuple[tuple[float, float, float, float], ...] | None  #: of the verdict in force
     around: Around | None = None
 
 
@@ -533,6 +536,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
             OtherScore(model, weights[:12], score, scored_at, detector_id == dataset.detector_id)
             for detector_id, model, weights, score, scored_at in scores
         ),
+        human_boxes=next((row.boxes for row in full.reviews if row.id == record.effective_review_id), None),
     )
 
 
@@ -546,4 +550,6 @@ def _history_row(review: Review, item: ImageItem) -> HistoryRow:
         undoes=review.undoes,
         spent_ms=review.spent_ms,
         effective=review.id == item.record.effective_review_id,
+        note=review.note,
+        boxes=None if review.boxes is None else len(review.boxes),
     )

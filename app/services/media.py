@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from app.config import Settings
 from app.errors import ImageUnreadableError, NotFoundError
-from app.files.decoding import hash_bytes, open_bytes, read_inside, sniff_media_type
+from app.files.decoding import decode_file, hash_bytes, open_bytes, read_inside, sniff_media_type
 from app.files.opening import open_inside
-from app.files.renditions import MEDIA_TYPE, RenditionSize, find_rendition, make_rendition
+from app.files.renditions import MEDIA_TYPE, RenditionSize, cut_square, find_rendition, make_rendition
 from app.files.writing import hash_stream
 from app.services.datasets import get_dataset
 from app.services.images import get_record
@@ -100,3 +100,26 @@ def _locate(database: Database, image_id: int) -> tuple[ImageRecord, Path]:
     with database.read() as session:
         record = get_record(session, image_id)
         return record, Path(get_dataset(session, record.dataset_id).root)
+
+
+def cut_original(
+    database: Database, settings: Settings, image_id: int, window: tuple[int, int, int]
+) -> tuple[bytes, str]:
+    """A square of the original's own pixels, upright, as PNG, and the SHA-256 of the original.
+
+    ``window`` is ``(x, y, side)`` in pixels; the square is cut off where the image ends.
+
+    Raises:
+        NotFoundError: no such image, its file is gone or cannot be decoded, or the square lies outside.
+    """
+    record, root = _locate(database, image_id)
+    try:
+        decoded = decode_file(root, record.path, settings.datasets.max_pixels)
+    except ImageUnreadableError as error:
+        msg = f"image {image_id} cannot be shown: {error}"
+        raise NotFoundError(msg) from error
+    x, y, side = window
+    if x >= decoded.width or y >= decoded.height:
+        msg = f"image {image_id} has no pixels at {x}, {y}"
+        raise NotFoundError(msg)
+    return cut_square(decoded.pixels, x, y, side), decoded.sha256

@@ -11,6 +11,7 @@ from app.errors import InvalidInputError
 from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.desk import BARE, Desk, view_desk_of
 from app.services.images import (
     ImageItem,
     ReviewItem,
@@ -30,7 +31,7 @@ from app.storage.scans import find_open_scan
 from app.storage.tallies import count_dataset
 
 QueueName = Literal["all", "flagged", "audit"]
-AHEAD = 4  #: images that the desk leases and preloads
+AHEAD = 6  #: images that the desk leases: the one on it and five to preload
 RECENT = 8
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
@@ -138,6 +139,7 @@ class ReviewPage:
     previous_id: int | None
     next_id: int | None
     message: str
+    desk: Desk
     carry: CarryOffer | None = None  #: of the image that was called before this one
     carried: Carried | None = None
 
@@ -147,7 +149,7 @@ NO_PROGRESS = Progress(0, 0, None, None)
 
 def no_desk(empty: str, message: str = "") -> ReviewPage:
     """The desk of somebody who has no dataset yet."""
-    return ReviewPage(None, None, empty, NO_PROGRESS, (), (), None, None, message)
+    return ReviewPage(None, None, empty, NO_PROGRESS, (), (), None, None, message, BARE)
 
 
 def view_desk(
@@ -190,6 +192,7 @@ def view_desk(
             previous_id=_neighbour(session, dataset, place, client, now, backwards=True),
             next_id=_neighbour(session, dataset, place, client, now, backwards=False),
             message=message,
+            desk=BARE if item is None else view_desk_of(session, settings, item),
         )
 
 

@@ -1,7 +1,7 @@
 """Verdicts: giving one, taking one back, and in batches."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
 
@@ -20,6 +20,7 @@ from app.storage.reviews import Review
 
 Xyxy = tuple[float, float, float, float]
 MAX_BATCH = 500
+MAX_NOTE = 2000  #: characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class NewReview:
     boxes: Sequence[Xyxy] | None = None
     spent_ms: int | None = None
     request_id: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,18 @@ def clean_reviewer(name: str | None) -> str:
     return trimmed
 
 
+def clean_note(text: str | None) -> str | None:
+    """A note as it is kept: lines end alike, nothing around it; None where nothing is left.
+
+    Raises:
+        InvalidInputError: it has more than 2,000 characters.
+    """
+    note = (text or "").replace("\r\n", "\n").strip()
+    if len(note) > MAX_NOTE:
+        raise InvalidInputError.on("note", f"has {len(note)} characters; a note has at most {MAX_NOTE}")
+    return note or None
+
+
 def give_review(
     database: Database, clock: Clock, image_id: int, new: NewReview, dataset_id: int | None = None
 ) -> GivenReview:
@@ -70,8 +84,9 @@ def give_review(
         StaleReviewError: ``seen_review_id`` is not the latest row of the image.
         ConflictError: the request id has been used for something else.
         InvalidInputError: the image is not of ``dataset_id``; a box outside the image, without extent, or on an
-            image of unknown size.
+            image of unknown size; a note that is too long.
     """
+    new = replace(new, note=clean_note(new.note))
     with database.write() as session:
         _check_dataset(session, [image_id], dataset_id)
         if new.request_id is not None:
@@ -94,7 +109,7 @@ def _check_dataset(session: Session, image_ids: Sequence[int], dataset_id: int |
 
 def _repeat(session: Session, before: Review, image_id: int, new: NewReview) -> GivenReview:
     boxes = None if new.boxes is None else tuple(new.boxes)
-    if (before.image_id, before.verdict, before.boxes) != (image_id, new.verdict, boxes):
+    if (before.image_id, before.verdict, before.boxes, before.note) != (image_id, new.verdict, boxes, new.note):
         raise _used_already(before)
     return GivenReview(before, get_item(session, image_id), repeated=True)
 
@@ -131,6 +146,7 @@ def append(session: Session, clock: Clock, image_id: int, new: NewReview, batch_
         request_id=new.request_id,
         batch_id=batch_id,
         source=new.source,
+        note=new.note,
     )
 
 

@@ -112,6 +112,16 @@ def update_dataset(session: Session, dataset_id: int, **values: Any) -> None:
     session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(**values))
 
 
+def find_guidelines(session: Session, dataset_id: int) -> str:
+    """A dataset's guidelines, in Markdown; empty if there are none. Not part of :class:`Dataset`: seldom wanted."""
+    return session.scalar(select(DatasetRow.guidelines).where(DatasetRow.id == dataset_id)) or ""
+
+
+def set_guidelines(session: Session, dataset_id: int, text: str) -> None:
+    """Keep a dataset's guidelines."""
+    session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(guidelines=text))
+
+
 def set_detector(session: Session, dataset_id: int, detector_id: int, target_classes: Sequence[str]) -> None:
     """Say whose scores count for a dataset."""
     session.execute(

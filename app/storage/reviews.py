@@ -36,6 +36,7 @@ class Review:
     batch_id: str | None
     image_sha256: str | None
     source: str
+    note: str | None
 
     @property
     def fact(self) -> ReviewFact:
@@ -59,6 +60,7 @@ def _review(row: ReviewRow) -> Review:
         batch_id=row.batch_id,
         image_sha256=row.image_sha256,
         source=row.source,
+        note=row.note,
     )
 
 

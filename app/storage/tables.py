@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     false,
@@ -100,6 +101,7 @@ class DatasetRow(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     walk: Mapped[str | None]  #: the latest walk of its folders; an earlier one that is still going on has lost
     near_searched: Mapped[str | None]  #: digest of the hashes that near duplicates were last searched in
+    guidelines: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))  #: Markdown, for the reviewers
     created_at: Mapped[datetime]
     positive_means: Mapped[str] = mapped_column(default="", server_default=text("''"))  #: what counts
     negative_means: Mapped[str] = mapped_column(default="", server_default=text("''"))
@@ -385,6 +387,7 @@ class ReviewRow(Base):
     request_id: Mapped[str | None] = mapped_column(unique=True)
     batch_id: Mapped[str | None] = mapped_column(index=True)
     source: Mapped[str]  #: review, grid, carry, api, import, undo
+    note: Mapped[str | None] = mapped_column(Text)  #: a remark of the reviewer's, at most 2,000 characters
 
     __table_args__ = (
         UniqueConstraint("image_id", "ordinal"),
@@ -435,6 +438,16 @@ class TallyRow(Base):
     images: Mapped[int]
 
     __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none")))
+
+
+class PreferenceRow(Base):
+    """What one reviewer prefers, under a name: ``keys`` and the like."""
+
+    __tablename__ = "preferences"
+
+    reviewer: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class LeaseRow(Base):

@@ -27,7 +27,9 @@ from app.web.pages import (
     duplicates,
     export,
     grid,
+    guidelines,
     images,
+    keys,
     overview,
     review,
     scans,
@@ -38,7 +40,10 @@ from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
 APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
-PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, dataset, duplicates, images)
+PAGES = (
+    *(overview, review, grid, stats, scans, clean, export, settings, keys),
+    *(datasets, dataset, guidelines, duplicates, images),
+)
 
 
 class HashedFiles(StaticFiles):

@@ -19,6 +19,7 @@ DATASET_COOKIE = "touchline_dataset"
 THEME_COOKIE = "touchline_theme"
 HOTKEYS_COOKIE = "touchline_hotkeys"
 GRID_COOKIE = "touchline_grid"  #: how many tiles, and their order
+KEYS_COOKIE = "touchline_keys"
 THEMES = ("dark", "light", "system")  #: the first is the default
 
 

@@ -2,17 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from app.files.renditions import RenditionSize
-from app.services.media import get_rendition, open_original
+from app.services.media import cut_original, get_rendition, open_original
 from app.web.context import GivenParts
 from app.web.problems import responses
 
 router = APIRouter(tags=["media"])
 CHUNK = 1 << 18
+Window = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9]{1,6}-[0-9]{1,6}-(1024|10[01][0-9]|102[0-3]|[1-9][0-9]{0,2})$",
+        description="`x-y-side` in pixels of the upright image; a side of at most 1,024",
+    ),
+]
 IfNoneMatch = Annotated[str | None, Header()]
 Version = Annotated[str | None, Query(max_length=64)]
 
@@ -57,3 +64,16 @@ def get_smaller(
     if isinstance(rendition.kept, bytes):
         return Response(rendition.kept, media_type=rendition.media_type, headers=headers)
     return FileResponse(rendition.kept, media_type=rendition.media_type, headers=headers)
+
+
+@router.get("/images/{image_id}/crop/{window}", responses=responses(404, 422))
+def get_crop(
+    parts: GivenParts, image_id: int, window: Window, v: Version = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """A square of the original's own pixels, upright, as PNG: for enlarging what a rendition has shrunk."""
+    x, y, side = (int(part) for part in window.split("-"))
+    content, sha256 = cut_original(parts.database, parts.settings, image_id, (x, y, side))
+    headers = _headers(sha256, v, f"-{window}")
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="image/png", headers=headers)

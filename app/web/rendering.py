@@ -14,10 +14,12 @@ from jinja2_fragments import render_block
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__
+from app.domain.keys import ACTIONS, aria_key, show_key
 from app.services.datasets import DatasetView, get_dataset, list_dataset_views, view_dataset
 from app.services.workers import is_worker_alive
 from app.storage.database import Database
 from app.storage.datasets import Dataset
+from app.web.chosen_keys import keys_of
 from app.web.context import (
     CLIENT_COOKIE,
     DATASET_COOKIE,
@@ -28,6 +30,7 @@ from app.web.context import (
     get_client,
     get_parts,
 )
+from app.web.markdown import render_markdown
 
 HERE = Path(__file__).resolve().parents[2]
 TEMPLATES = HERE / "templates"
@@ -94,8 +97,11 @@ def make_environment() -> Environment:
         duration=format_duration,
         when=format_when,
         bytes=format_bytes,
+        keyname=show_key,
+        ariakey=aria_key,
+        markdown=render_markdown,
     )
-    environment.globals.update(asset=asset, version=__version__)
+    environment.globals.update(asset=asset, version=__version__, KEY_ACTIONS=ACTIONS)
     return environment
 
 
@@ -169,6 +175,7 @@ def _common(request: Request, nav: str, dataset: Dataset | None) -> dict[str, An
         "worker_alive": is_worker_alive(parts.database, parts.settings.worker, parts.clock),
         "theme": theme if theme in THEMES else THEMES[0],
         "hotkeys": request.cookies.get(HOTKEYS_COOKIE, "on") != "off",
+        "keys": keys_of(request),
     }
 
 

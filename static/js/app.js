@@ -12,6 +12,7 @@
     notice.hidden = !text;
   };
   document.addEventListener("touchline:tell", (event) => tell(event.detail));
+  document.addEventListener("touchline:say", (event) => say(event.detail));
 
   const say = (text) => {
     if (!text) return;
@@ -21,7 +22,8 @@
   };
 
   const blockOf = (ctx) => (ctx && ctx.target instanceof Element ? document.getElementById(ctx.target.id) : null);
-  const isPoll = (ctx) => ctx.request.method === "GET" && Boolean(ctx.target?.id) && ctx.sourceElement?.id === ctx.target.id;
+  // After a swap htmx names the target as the source where the link that was clicked is gone: a click is no poll.
+  const isPoll = (ctx) => ctx.request.method === "GET" && ctx.sourceEvent?.type !== "click" && Boolean(ctx.target?.id) && ctx.sourceElement?.id === ctx.target.id;
 
   // -- times in the reader's own zone ------------------------------------------------------------------------
   const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -85,7 +87,11 @@
     tell("");
     showTimes(block);
     const poll = isPoll(ctx);
-    if (block.dataset.url && !poll) history.replaceState(history.state, "", block.dataset.url);
+    // A link that was followed is a step that Back takes back; what follows from a verdict is none.
+    if (block.dataset.url && !poll) {
+      const followed = ctx.request.method === "GET" && ctx.sourceEvent?.type === "click" && block.dataset.url !== location.pathname + location.search;
+      history[followed ? "pushState" : "replaceState"](history.state, "", block.dataset.url);
+    }
     const message = block.dataset.message || "";
     if (!poll || message !== spoken.get(block.id)) say(message);
     spoken.set(block.id, message);

@@ -1,5 +1,6 @@
 // Keys are data: data-hotkey="1" on a real button or link, and this script clicks it. No key is known here.
-// data-hotkey-hold="h" gets "hotkey:down" and "hotkey:up" events instead, for keys that act while held.
+// data-hotkey-hold="h" gets "hotkey:down" and "hotkey:up" events instead, for keys that act while held;
+// data-hotkey-always marks a button whose key acts also while the button is out of sight.
 (() => {
   "use strict";
 
@@ -81,7 +82,8 @@
   const find = (attribute, event) => {
     const names = namesOf(event);
     return [...document.querySelectorAll(`[${attribute}]`)].find(
-      (element) => names.includes(element.getAttribute(attribute)) && !element.disabled && element.checkVisibility());
+      (element) => names.includes(element.getAttribute(attribute)) && !element.disabled &&
+        (element.hasAttribute("data-hotkey-always") || element.checkVisibility()));
   };
   const isMine = (event) =>
     on() && !event.defaultPrevented && !event.isComposing && !event.ctrlKey && !event.altKey && !event.metaKey &&

@@ -1,4 +1,4 @@
-// The stage (zoom, pan, hidden boxes), the images that come next, and the time spent on a card.
+// The stage (zoom, pan, hidden boxes), and the time spent on a card.
 // Everything listens on the document, so it survives each swap of the card.
 (() => {
   "use strict";
@@ -103,7 +103,8 @@
 
   document.addEventListener("pointerdown", (event) => {
     const stage = event.target.closest?.("[data-stage]");
-    if (!stage || event.button !== 0 || event.target.closest("button")) return;
+    if (!stage || event.button !== 0 || event.target.closest("button, [data-view-panel]")) return;
+    if (stage.classList.contains("is-editing")) return; // then a drag draws: see boxes.js
     if ((views.get(stage)?.zoom ?? 1) <= 1) return;
     touching.set(event.pointerId, { x: event.clientX, y: event.clientY });
     stage.setPointerCapture(event.pointerId);
@@ -161,21 +162,6 @@
     if (event.target.matches?.("[data-stage-image]")) tellMissing(event.target);
   }, true);
 
-  // -- the next images, fetched and decoded before they are asked for --------------------------------------------
-  const ahead = new Map(); // url -> Image; kept, so that the decoded picture stays at hand
-  const prefetch = () => {
-    const urls = (document.querySelector("[data-prefetch]")?.dataset.prefetch ?? "").split(" ").filter(Boolean);
-    const current = document.querySelector("[data-stage-image]")?.getAttribute("src");
-    for (const url of ahead.keys()) if (!urls.includes(url) && url !== current) ahead.delete(url);
-    for (const url of urls) {
-      if (ahead.has(url)) continue;
-      const image = new Image();
-      ahead.set(url, image);
-      image.src = url;
-      image.decode().catch(() => ahead.delete(url)); // the card itself says when its image is missing
-    }
-  };
-
   // -- time spent, not counting a page that nobody sees ----------------------------------------------------------
   let spent = 0;
   let since = document.hidden ? null : performance.now();
@@ -213,8 +199,6 @@
     draw(stage);
     showBoxes(boxesOff);
     resized.observe(stage);
-    // First paint what was asked for, then fetch what comes next.
-    requestAnimationFrame(() => setTimeout(prefetch));
   };
   document.addEventListener("htmx:after:swap", start);
   start();

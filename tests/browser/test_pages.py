@@ -28,6 +28,8 @@ PAGES = (
     "/datasets",
     "/datasets/1",
     "/datasets/1/files",
+    "/datasets/1/guidelines",
+    "/settings/keys",
     "/no-such-page",
 )
 RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',

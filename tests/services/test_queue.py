@@ -8,7 +8,7 @@ import pytest
 from app.errors import InvalidInputError, NotFoundError
 from app.services.datasets import set_threshold
 from app.services.grid import view_grid
-from app.services.queue import QueueName, ReviewPage, measure_pace, next_items, view_desk
+from app.services.queue import AHEAD, QueueName, ReviewPage, measure_pace, next_items, view_desk
 from app.services.scans import request_scan
 from app.storage.tallies import count_dataset
 from tests.parts import SetClock, Workshop
@@ -195,9 +195,9 @@ def test_after_a_verdict_the_next_in_order_is_shown_and_then_the_front_again(wor
 
 def test_two_desks_show_different_images(workshop: Workshop) -> None:
     """The second person starts where the first one's preloaded images end."""
-    workshop.ready(FILES | {"background/mild.png": 140})
+    workshop.ready(FILES | {f"background/mild{n}.png": 140 - n for n in range(AHEAD - 3)})
     assert shown(desk(workshop, "tab-1")) == MOST_SUSPICIOUS_FIRST[0]
-    assert shown(desk(workshop, "tab-2")) == "background/mild.png"
+    assert shown(desk(workshop, "tab-2")) == f"background/mild{AHEAD - 4}.png"
 
 
 def test_an_image_of_another_dataset_is_refused(workshop: Workshop) -> None:

@@ -75,6 +75,7 @@ def add_review(
         boxes=body.boxes,
         spent_ms=body.spent_ms,
         request_id=body.request_id,
+        note=body.note,
     )
     given = give_review(parts.database, parts.clock, image_id, new)
     if given.repeated:

@@ -211,6 +211,7 @@ class HistoryOut(Out):
     reviewed_at: datetime
     undoes: int | None
     boxes: list[Xyxy] | None
+    note: str | None
 
     @classmethod
     def of(cls, review: Review) -> "HistoryOut":
@@ -222,6 +223,7 @@ class HistoryOut(Out):
             reviewed_at=review.reviewed_at,
             undoes=review.undoes,
             boxes=None if review.boxes is None else list(review.boxes),
+            note=review.note,
         )
 
 
@@ -265,6 +267,7 @@ class ReviewIn(In):
     boxes: list[Xyxy] | None = Field(None, max_length=1000)
     request_id: str | None = Field(None, pattern=r"^[0-9A-Fa-f-]{32,36}$")
     spent_ms: int | None = Field(None, ge=0, le=86_400_000)
+    note: str | None = Field(None, description="At most 2,000 characters; space around them does not count.")
 
 
 class ReviewOut(Out):

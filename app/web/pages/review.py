@@ -1,5 +1,6 @@
 """``/review``: one flagged image at a time."""
 
+import json
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from app.services.carrying import find_carried, find_offer
 from app.services.datasets import get_dataset
 from app.services.images import describe_verdict
 from app.services.queue import ReviewPage, no_desk, view_desk
-from app.services.reviews import GivenReview, NewReview, give_review, undo_latest, undo_review
+from app.services.reviews import GivenReview, NewReview, Xyxy, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
 from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
 from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
@@ -20,6 +21,8 @@ from app.web.rendering import current_dataset, is_htmx, render
 
 router = APIRouter(include_in_schema=False)
 MAX_SPENT_MS = 86_400_000
+MAX_BOXES = 1000
+WITH_BOXES = (Verdict.POSITIVE, Verdict.UNSURE)  #: where the object is not, or does not matter, there is nothing to box
 
 
 def _show(
@@ -71,15 +74,27 @@ def review(
     request: Request,
     parts: GivenParts,
     image: int | None = None,
+    after: int | None = None,
     called: int | None = None,
     carried: Annotated[str, Query(max_length=100)] = "",
+    said: str = "",
 ) -> Response:
-    """The desk: the image that is named, or the most suspicious open flag.
+    """The desk: the image that is named, the open flag after another, or the most suspicious one.
 
     ``called`` is the image that was called before, ``carried`` the batch in which its verdict went to its copies.
     """
+    message = "Saved after all: the server answers again" if said == "later" else ""
     dataset = current_dataset(request, parts.database)
-    return _show(request, parts, dataset, image_id=image, called=called, carried=carried or None)
+    return _show(
+        request,
+        parts,
+        dataset,
+        image_id=image,
+        after_id=after,
+        called=called,
+        carried=carried or None,
+        message=message,
+    )
 
 
 def _dataset_of(form: Form, parts: Parts) -> Dataset:
@@ -92,6 +107,21 @@ def _parse_verdict(form: Form) -> Verdict:
         return Verdict(form.text("verdict"))
     except ValueError as error:
         raise InvalidInputError.on("verdict", f"must be one of {', '.join(Verdict)}") from error
+
+
+def _parse_boxes(form: Form) -> list[Xyxy] | None:
+    """The field ``boxes``: a JSON list of boxes; empty where nobody touched them."""
+    text = form.text("boxes", "").strip()
+    if not text:
+        return None
+    try:
+        boxes = json.loads(text)
+        found = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in boxes]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidInputError.on("boxes", "is no JSON list of [x0, y0, x1, y1]") from error
+    if len(found) > MAX_BOXES:
+        raise InvalidInputError.on("boxes", f"holds {len(found)} boxes; at most {MAX_BOXES} are kept")
+    return found
 
 
 @router.post("/review/undo", openapi_extra=form_body("dataset"))
@@ -144,8 +174,11 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     """Give a verdict and show the next image; a card that is out of date gets the present one (409)."""
     dataset = _dataset_of(form, parts)
     spent_ms = form.number("spent_ms")
+    verdict = _parse_verdict(form)
     new = NewReview(
-        verdict=_parse_verdict(form),
+        verdict=verdict,
+        boxes=_parse_boxes(form) if verdict in WITH_BOXES else None,
+        note=form.text("note", ""),
         seen_review_id=form.number("seen_review_id"),
         reviewer=reviewer,
         source="review",
