@@ -17,14 +17,29 @@ from app.web.api import exports as api_exports
 from app.web.api import images as api_images
 from app.web.api import relocations as api_relocations
 from app.web.api import scans as api_scans
+from app.web.auth import SignInMiddleware
 from app.web.context import Parts
 from app.web.failures import install_failures
-from app.web.pages import clean, datasets, export, grid, images, overview, review, scans, settings, stats
+from app.web.pages import (
+    account,
+    admin,
+    clean,
+    datasets,
+    export,
+    grid,
+    images,
+    login,
+    overview,
+    review,
+    scans,
+    settings,
+    stats,
+)
 from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
 APIS = (api_datasets, api_scans, api_images, api_relocations, api_exports)
-PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, images)
+PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, images, login, account, admin)
 
 
 class HashedFiles(StaticFiles):
@@ -54,9 +69,11 @@ def create_app(
     )
     app.state.parts = Parts(database, settings, clock, preparing_demo)
     app.state.templates = make_environment()
+    routers = [module.router for module in (health, media, *APIS, *PAGES)]
+    app.add_middleware(SignInMiddleware, routers=routers)
     app.add_middleware(SecurityMiddleware, settings=settings.server)
     install_failures(app)
-    for module in (health, media, *APIS, *PAGES):
-        app.include_router(module.router)
+    for router in routers:
+        app.include_router(router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")
     return app
