@@ -18,7 +18,7 @@ class Buckets:
 
     def wait_s(self, key: str, now_s: float) -> float:
         """Seconds until an attempt is free; 0 where one is free now."""
-        return max(0.0, (self._level(key, now_s) + 1 - self.size) * self.refill_s)
+        return max(0.0, round((self._level(key, now_s) + 1 - self.size) * self.refill_s, 3))
 
     def take(self, key: str, now_s: float) -> None:
         """Use an attempt up."""
