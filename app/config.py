@@ -238,7 +238,7 @@ class Settings(BaseSettings):
         None,
         min_length=1,
         max_length=200,
-        description="Name under which verdicts are stored when the browser gave none.",
+        description="Name under which verdicts are stored when the browser gave none and there are no accounts.",
     )
     server: ServerSettings = ServerSettings()
     datasets: DatasetSettings = Field(default_factory=DatasetSettings)

@@ -62,6 +62,7 @@ def _tell_setup_link(settings: Settings, database: Database, port: int) -> None:
     sys.stderr.write(
         "touchline: others can reach this server and it has no admin yet. It serves nothing else until you open this "
         f"link once, within an hour:\n\n    {url}\n\n"
+        "From another machine: name the host that people open in server.allowed_hosts first.\n"
     )
     sys.stderr.flush()
 

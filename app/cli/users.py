@@ -51,7 +51,8 @@ def add(
         kind = chosen or (Role.REVIEWER if others else Role.ADMIN)
         made = add_user(parts.database, utc_now, COMMAND_LINE, cleaned, password, kind)
         admins = any(each.role is Role.ADMIN and each.disabled_at is None for each in list_users(parts.database))
-    show(_document(made), as_json, f"{made.name} is {_an(made.role)}. From now on everybody has to sign in.")
+    first = "" if others else " From now on everybody has to sign in."
+    show(_document(made), as_json, f"{made.name} is {_an(made.role)}.{first}")
     if not admins:
         sys.stderr.write("note: there is no admin yet; `touchline user role NAME admin` makes one\n")
 

@@ -206,8 +206,9 @@ def get_user(session: Session, user_id: int) -> User:
 
 
 def log(session: Session, now: datetime, by: By, activity: Activity, about: str) -> None:
-    """Add a line to the activity log, inside the caller's transaction."""
-    stored.insert_activity(session, now, by.name, activity, about[:500], by.address)
+    """Add a line to the activity log, inside the caller's transaction. A path in it is the sender's own text."""
+    seen = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in about[:500])
+    stored.insert_activity(session, now, by.name, activity, seen, by.address)
 
 
 def log_activity(database: Database, clock: Clock, by: By, activity: Activity, about: str) -> None:

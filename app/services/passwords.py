@@ -13,7 +13,7 @@ from app.domain.limiting import Buckets
 from app.errors import TooManyAttemptsError
 
 AT_ONCE = 4  #: hashes at a time: each takes 64 MiB and a tenth of a second, whoever asks
-PATIENCE_S = 5.0
+PATIENCE_S = 3.0
 
 
 #: what a hash costs: the second choice of RFC 9106, for machines whose memory is shared with other work
@@ -32,7 +32,7 @@ def digest(secret: str) -> str:
 
 def hash_password(password: str) -> str:
     """An Argon2id hash, with its salt and costs."""
-    return PasswordHasher(**COSTS).hash(password)
+    return _hasher().hash(password)
 
 
 class Door:
@@ -93,13 +93,20 @@ class Door:
         return self._nobody
 
     def _limits(self, key: str, sender: str, *, known: bool) -> list[tuple[Buckets, str]]:
-        limits = [(self._pairs, f"{key}\n{sender}"), (self._senders, sender)]
-        return limits if known else [*limits, (self._names, key)]
+        # Digests: the sender chooses how long a name is, and a bucket remembers thousands of them.
+        limits = [(self._pairs, digest(f"{key}\n{sender}")), (self._senders, digest(sender))]
+        return limits if known else [*limits, (self._names, digest(key))]
 
 
 def needs_rehash(password_hash: str) -> bool:
     """Whether a hash was made with lower costs than those of today."""
-    return PasswordHasher(**COSTS).check_needs_rehash(password_hash)
+    return _hasher().check_needs_rehash(password_hash)
+
+
+def _hasher() -> PasswordHasher:
+    return PasswordHasher(
+        time_cost=COSTS["time_cost"], memory_cost=COSTS["memory_cost"], parallelism=COSTS["parallelism"]
+    )
 
 
 def _verify(password_hash: str, password: str) -> bool:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.domain.accounts import Activity, Identity, Role
+from app.domain.accounts import SEEN_EVERY, Activity, Identity, Role
 from app.storage.account_tables import ActivityRow, ApiTokenRow, SessionRow, SetupTokenRow, UserRow
 
 
@@ -176,8 +176,12 @@ def find_session(session: Session, token_sha256: str, now: datetime) -> Known | 
 
 
 def note_seen(session: Session, session_id: int, now: datetime, expires_at: datetime) -> None:
-    """Note that a session is in use."""
-    session.execute(update(SessionRow).where(SessionRow.id == session_id).values(seen_at=now, expires_at=expires_at))
+    """Note that a session is in use; of many requests at once the first has noted it."""
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.id == session_id, SessionRow.seen_at <= now - SEEN_EVERY)
+        .values(seen_at=now, expires_at=expires_at)
+    )
 
 
 def end_session(session: Session, session_id: int, now: datetime) -> int:
@@ -263,8 +267,9 @@ def find_api_token(session: Session, token_sha256: str) -> Known | None:
 
 
 def note_used(session: Session, token_id: int, now: datetime) -> None:
-    """Note that a token is in use."""
-    session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id).values(used_at=now))
+    """Note that a token is in use; of many requests at once the first has noted it."""
+    unnoted = or_(ApiTokenRow.used_at.is_(None), ApiTokenRow.used_at <= now - SEEN_EVERY)
+    session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id, unnoted).values(used_at=now))
 
 
 def revoke_api_token(session: Session, token_id: int, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -35,9 +36,12 @@ from app.web.pages import (
     settings,
     stats,
 )
+from app.web.problems import responses
 from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
+#: for the description of the API alone: the middleware has looked at the token before
+BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token, where there are accounts.")
 APIS = (api_datasets, api_scans, api_images, api_relocations, api_exports)
 PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, images, login, account, admin)
 
@@ -73,7 +77,11 @@ def create_app(
     app.add_middleware(SignInMiddleware, routers=routers)
     app.add_middleware(SecurityMiddleware, settings=settings.server)
     install_failures(app)
+    apis = [module.router for module in APIS]
     for router in routers:
-        app.include_router(router)
+        if router in apis:
+            app.include_router(router, responses=responses(401, 403), dependencies=[Depends(BEARER)])
+        else:
+            app.include_router(router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")
     return app

@@ -25,7 +25,7 @@ NOT_SET_UP = (
     "This server can be reached by others and has no admin yet, so it serves nothing else: open the set-up link that "
     "it wrote to its standard error when it started, or start it again for a new link."
 )
-SIGN_IN_FIRST = "sign in first: by the page /login, or with the header 'Authorization: Bearer' and an API token"
+SIGN_IN_FIRST = "Sign in first: on the page /login, or with the header 'Authorization: Bearer' and an API token."
 
 
 class SignInMiddleware:
@@ -84,8 +84,8 @@ def _refuse(request: Request, gate: Gate, right: Right, path: str | None) -> Res
     if may(gate.identity, right):
         return None
     if right in (Right.OWN, Right.MANAGE) and gate.identity.token_id is not None:
-        return _answer(request, 403, "an API token does not reach accounts: sign in on the page")
-    return _answer(request, 403, "this is for admins; your account is a reviewer's")
+        return _answer(request, 403, "An API token does not reach accounts: sign in on the page.")
+    return _answer(request, 403, "This is for admins, and your account is a reviewer's.")
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:

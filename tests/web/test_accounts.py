@@ -665,3 +665,16 @@ def test_the_rest_asks_who_one_is_beyond_loopback(public: Browser, people: dict[
     assert public.get("/", headers=HTML).headers["location"] == "/login"
     assert enter(public, "bob").status_code == 303
     assert public.get("/", headers=HTML).status_code == 200
+
+
+# -- the description of the API -----------------------------------------------------------------------------------
+
+
+def test_the_description_tells_of_tokens(browser: Browser) -> None:
+    """Each call of the API says that it takes one, and what it answers without."""
+    described = browser.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for path, methods in described["paths"].items():
+        if path.startswith("/api/"):
+            assert all(call["security"] == [{"token": []}] for call in methods.values()), path
+            assert all({"401", "403"} <= set(call["responses"]) for call in methods.values()), path
