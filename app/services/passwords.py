@@ -3,6 +3,8 @@
 import hashlib
 import math
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from threading import BoundedSemaphore, Lock
 
@@ -12,7 +14,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from app.domain.limiting import Buckets
 from app.errors import TooManyAttemptsError
 
-AT_ONCE = 4  #: hashes at a time: each takes 64 MiB and a tenth of a second, whoever asks
+AT_ONCE = 2  #: hashes at a time: each takes 64 MiB and a tenth of a second of four threads, whoever asks
+WAITING = 8  #: who may wait for that; more would take the threads of those who work
 PATIENCE_S = 3.0
 
 
@@ -45,6 +48,7 @@ class Door:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._room = BoundedSemaphore(AT_ONCE + WAITING)
         self._slots = BoundedSemaphore(AT_ONCE)
         self._pairs = Buckets(size=5, refill_s=60)
         self._senders = Buckets(size=20, refill_s=15)
@@ -78,13 +82,9 @@ class Door:
         Raises:
             TooManyAttemptsError: the server is busy with other passwords.
         """
-        if not self._slots.acquire(timeout=PATIENCE_S):
-            raise TooManyAttemptsError(math.ceil(PATIENCE_S))
-        try:
+        with _held(self._room, 0), _held(self._slots, PATIENCE_S):
             nobody = self._hash_of_nobody()
             return _verify(password_hash or nobody, password) and password_hash is not None
-        finally:
-            self._slots.release()
 
     def _hash_of_nobody(self) -> str:
         # Made at the first attempt, whoever that is for: a name's existence does not show in its time.
@@ -96,6 +96,16 @@ class Door:
         # Digests: the sender chooses how long a name is, and a bucket remembers thousands of them.
         limits = [(self._pairs, digest(f"{key}\n{sender}")), (self._senders, digest(sender))]
         return limits if known else [*limits, (self._names, digest(key))]
+
+
+@contextmanager
+def _held(places: BoundedSemaphore, patience_s: float) -> Iterator[None]:
+    if not places.acquire(timeout=patience_s):
+        raise TooManyAttemptsError(math.ceil(PATIENCE_S))
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def needs_rehash(password_hash: str) -> bool:

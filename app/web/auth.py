@@ -46,16 +46,14 @@ class SignInMiddleware:
         request = Request(scope)
         path = self._declared_path(scope)
         rule = find_rule(scope["method"], path) if path is not None else None
-        gate = await run_in_threadpool(_look, request)
-        request.state.gate = gate
         right = Right.REVIEW if rule is None else rule.right  # what no route answers is a 404 for those who are in
-        refusal = await run_in_threadpool(_refuse, request, gate, right, path)
+        refusal = await run_in_threadpool(_judge, request, right, path)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        activity = rule.activity if rule else None
-        if activity is not None and gate.identity is not None:
-            send = _noting(request, gate.identity, activity, send)
+        identity = request.state.gate.identity
+        if rule is not None and rule.activity is not None and identity is not None:
+            send = _noting(request, identity, rule.activity, send)
         await self._app(scope, receive, send)
 
     def _declared_path(self, scope: Scope) -> str | None:
@@ -63,6 +61,12 @@ class SignInMiddleware:
             if route.matches(scope)[0] is Match.FULL:
                 return str(getattr(route, "path", ""))  # "": in no table, so an admin's
         return None
+
+
+def _judge(request: Request, right: Right, path: str | None) -> Response | None:
+    """See who is asking, and the answer to those who may not."""
+    request.state.gate = gate = _look(request)
+    return _refuse(request, gate, right, path)
 
 
 def _look(request: Request) -> Gate:

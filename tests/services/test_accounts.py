@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Semaphore
 
 import pytest
 from sqlalchemy import text
@@ -328,6 +329,29 @@ def test_parallel_guesses_count_too(workshop: Workshop, ada: int, come_in: Calla
     with ThreadPoolExecutor(12) as pool:
         found = list(pool.map(guess, range(12)))
     assert found.count(SignInError) == 5
+
+
+def test_a_flood_does_not_take_the_threads(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two passwords are compared at a time and eight wait; of twelve that come two are told at once to come later."""
+    refused, going = Semaphore(0), Event()
+
+    def slow(_hash: str, _password: str) -> bool:
+        return going.wait(30)
+
+    def come(_number: int) -> bool:
+        try:
+            return door.is_right("hash", PASSWORD)
+        except TooManyAttemptsError:
+            refused.release()
+            return False
+
+    monkeypatch.setitem(Door.is_right.__globals__, "_verify", slow)
+    monkeypatch.setitem(Door.is_right.__globals__, "PATIENCE_S", 30)
+    with ThreadPoolExecutor(12) as pool:
+        found = pool.map(come, range(12))
+        assert all(refused.acquire(timeout=30) for _ in range(2))  # while the ten are in
+        going.set()
+        assert sorted(found) == [False] * 2 + [True] * 10
 
 
 def test_a_log_keeps_no_password_typed_as_a_name(
