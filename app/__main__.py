@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import benching, datasets, keeping, relocations, reviews, scan, serve
+from app.cli import benching, datasets, keeping, relocations, reviews, scan, serve, users
 from app.errors import NotFoundError, TouchlineError, UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -47,6 +47,7 @@ def make_app() -> typer.Typer:
     for name, command in COMMANDS.items():
         app.command(name)(command)
     app.add_typer(benching.bench, name="bench")
+    app.add_typer(users.user, name="user")
     return app
 
 

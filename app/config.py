@@ -21,7 +21,9 @@ from pydantic_settings import (
 from app.errors import ConfigError
 
 ENV_PREFIX = "TOUCHLINE_"
-NOT_SETTINGS = frozenset({"PASSWORD", "TEST_BROWSER", "CRASH_POINT", "LONG"})  # read elsewhere, on purpose
+NOT_SETTINGS = frozenset(
+    {"PASSWORD", "ADMIN_PASSWORD_FILE", "TEST_BROWSER", "CRASH_POINT", "LONG"}
+)  # read elsewhere, on purpose
 BUILTIN_MODEL = "builtin:football"
 WEIGHT_FILES = (".pth", ".pt")  #: of original checkpoints, which are converted when they are first used
 
@@ -236,7 +238,7 @@ class Settings(BaseSettings):
         None,
         min_length=1,
         max_length=200,
-        description="Name under which verdicts are stored when the browser gave none.",
+        description="Name under which verdicts are stored when the browser gave none and there are no accounts.",
     )
     server: ServerSettings = ServerSettings()
     datasets: DatasetSettings = Field(default_factory=DatasetSettings)

@@ -8,6 +8,8 @@
     ├── NotFoundError              no such dataset, image, scan ...     exit 2, HTTP 404
     ├── ConflictError              the world moved on                   exit 1, HTTP 409
     │   └── StaleReviewError       a verdict on a card that is not the latest
+    ├── SignInError                wrong name or password              HTTP 401
+    ├── TooManyAttemptsError       wait before the next                HTTP 429
     ├── ImageUnreadableError       one file cannot be decoded           recorded, never ends a run
     ├── DetectorError              the detector cannot be had or run    the scan fails and says why
     │   ├── CheckpointError        no such model, or a broken one
@@ -72,6 +74,18 @@ class StaleReviewError(ConflictError):
     def __init__(self, message: str, latest_review_id: int | None) -> None:
         super().__init__(message)
         self.latest_review_id = latest_review_id
+
+
+class SignInError(TouchlineError):
+    """Name or password is wrong, or the account is disabled: which of them is not told."""
+
+
+class TooManyAttemptsError(TouchlineError):
+    """Too many wrong passwords; the next attempt is taken after ``retry_after_s`` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many attempts to sign in: try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
 
 
 class ImageUnreadableError(TouchlineError):

@@ -4,7 +4,8 @@ from typing import Literal
 
 from alembic import context
 
-from app.storage.tables import Base, UtcDateTime
+from app.storage.account_tables import UserRow
+from app.storage.tables import UtcDateTime
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -16,7 +17,7 @@ def run() -> None:
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=UserRow.metadata,  # one for all: the accounts' module has imported the other tables
         render_as_batch=True,
         transaction_per_migration=False,
         compare_type=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
+from app.services import passwords
 from app.storage.database import Database
 from app.storage.migrating import migrate
 from tests.parts import CACHE_DIR, Browser, SetClock, Workshop
@@ -37,6 +38,12 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("TOUCHLINE_") and name not in KEPT:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of sign-ins do not wait for what slows a thief down; processes that tests start pay the full price."""
+    monkeypatch.setattr(passwords, "COSTS", {"time_cost": 1, "memory_cost": 64, "parallelism": 1})
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,11 @@ import structlog
 import uvicorn
 
 from app.config import Settings
+from app.domain.accounts import is_beyond_loopback
 from app.errors import ConfigError, TouchlineError
 from app.services.clock import utc_now
 from app.services.demo import prepare_demo
+from app.services.setting_up import VARIABLE, prepare_accounts
 from app.storage.database import Database
 from app.storage.migrating import migrate
 from app.web.app import create_app
@@ -31,11 +33,12 @@ def run_server(settings: Settings, config: Path | None, *, with_worker: bool, de
     """Serve until a signal ends it; the worker ends with it.
 
     Raises:
-        ConfigError: the address cannot be listened on.
+        ConfigError: the address cannot be listened on, or the password file of the first admin is no good.
     """
     listener = _listen(settings)
     database = Database(settings.url)
     migrate(database)
+    _tell_setup_link(settings, database, listener.getsockname()[1])
     preparing = Event()
     app = create_app(settings, database, utc_now, preparing.is_set)
     server = uvicorn.Server(
@@ -48,6 +51,28 @@ def run_server(settings: Settings, config: Path | None, *, with_worker: bool, de
         log.info("serving", url=f"http://{settings.server.host}:{listener.getsockname()[1]}")
         server.run(sockets=[listener])
     database.dispose()
+
+
+def _tell_setup_link(settings: Settings, database: Database, port: int) -> None:
+    """Write the one-time link of the first admin, where one is wanted, to standard error, whatever the log's level."""
+    token = prepare_accounts(database, utc_now, settings.server.host, os.environ.get(VARIABLE))
+    if token is None:
+        return
+    url = f"http://{_name_to_visit(settings)}:{port}/setup?token={token}"
+    sys.stderr.write(
+        "touchline: others can reach this server and it has no admin yet. It serves nothing else until you open this "
+        f"link once, within an hour:\n\n    {url}\n\n"
+        "From another machine: name the host that people open in server.allowed_hosts first.\n"
+    )
+    sys.stderr.flush()
+
+
+def _name_to_visit(settings: Settings) -> str:
+    """A host that a browser can open and that the server answers for."""
+    host = settings.server.host
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 (it is compared, not listened on)
+        host = next((each for each in settings.server.allowed_hosts if is_beyond_loopback(each)), "127.0.0.1")
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _listen(settings: Settings) -> socket.socket:

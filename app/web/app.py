@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -18,9 +19,12 @@ from app.web.api import exports as api_exports
 from app.web.api import images as api_images
 from app.web.api import relocations as api_relocations
 from app.web.api import scans as api_scans
+from app.web.auth import SignInMiddleware
 from app.web.context import Parts
 from app.web.failures import install_failures
 from app.web.pages import (
+    account,
+    admin,
     clean,
     dataset,
     datasets,
@@ -30,19 +34,23 @@ from app.web.pages import (
     guidelines,
     images,
     keys,
+    login,
     overview,
     review,
     scans,
     settings,
     stats,
 )
+from app.web.problems import responses
 from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
+#: for the description of the API alone: the middleware has looked at the token before
+BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token, where there are accounts.")
 APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
 PAGES = (
     *(overview, review, grid, stats, scans, clean, export, settings, keys),
-    *(datasets, dataset, guidelines, duplicates, images),
+    *(datasets, dataset, guidelines, duplicates, images, login, account, admin),
 )
 
 
@@ -73,9 +81,15 @@ def create_app(
     )
     app.state.parts = Parts(database, settings, clock, preparing_demo)
     app.state.templates = make_environment()
+    routers = [module.router for module in (health, media, *APIS, *PAGES)]
+    app.add_middleware(SignInMiddleware, routers=routers)
     app.add_middleware(SecurityMiddleware, settings=settings.server)
     install_failures(app)
-    for module in (health, media, *APIS, *PAGES):
-        app.include_router(module.router)
+    apis = [module.router for module in APIS]
+    for router in routers:
+        if router in apis:
+            app.include_router(router, responses=responses(401, 403), dependencies=[Depends(BEARER)])
+        else:
+            app.include_router(router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")
     return app

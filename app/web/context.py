@@ -1,7 +1,7 @@
 """What every request handler needs: the parts made at start, and who is asking."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import quote, unquote
 from uuid import UUID, uuid4
@@ -9,10 +9,16 @@ from uuid import UUID, uuid4
 from fastapi import Depends, Request
 
 from app.config import Settings
+from app.domain.accounts import Identity
+from app.errors import ConflictError
+from app.services.accounts import By
 from app.services.clock import Clock
+from app.services.passwords import Door
 from app.services.reviews import clean_reviewer
+from app.services.sign_in import Gate, Standing, Visitor
 from app.storage.database import Database
 
+SESSION_COOKIE = "touchline_session"
 REVIEWER_COOKIE = "touchline_reviewer"
 CLIENT_COOKIE = "touchline_client"
 DATASET_COOKIE = "touchline_dataset"
@@ -31,6 +37,7 @@ class Parts:
     settings: Settings
     clock: Clock
     preparing_demo: Callable[[], bool]
+    door: Door = field(default_factory=Door)
 
 
 def get_parts(request: Request) -> Parts:
@@ -42,8 +49,58 @@ def get_parts(request: Request) -> Parts:
 GivenParts = Annotated[Parts, Depends(get_parts)]
 
 
+def get_gate(request: Request) -> Gate:
+    """How the request stands before the door; the middleware of :mod:`app.web.auth` has looked."""
+    gate: Gate = getattr(request.state, "gate", Gate(Standing.SIGN_IN, None))
+    return gate
+
+
+def get_identity(request: Request) -> Identity:
+    """Who is signed in.
+
+    Raises:
+        ConflictError: nobody, because there are no accounts.
+    """
+    identity = get_gate(request).identity
+    if identity is None:
+        msg = "there are no accounts here: /admin makes the first"
+        raise ConflictError(msg)
+    return identity
+
+
+GivenIdentity = Annotated[Identity, Depends(get_identity)]
+
+
+def address_of(request: Request) -> str:
+    """Whence a request comes; behind a proxy on this machine what the proxy says."""
+    return request.client.host[:80] if request.client else ""
+
+
+def get_visitor(request: Request) -> Visitor:
+    """From where somebody signs in."""
+    return Visitor(address_of(request), request.headers.get("user-agent", ""))
+
+
+GivenVisitor = Annotated[Visitor, Depends(get_visitor)]
+
+
+def get_by(request: Request) -> By:
+    """Who does something, for the activity log.
+
+    Raises:
+        ConflictError: nobody is signed in, because there are no accounts.
+    """
+    return By(get_identity(request).name, address_of(request))
+
+
+GivenBy = Annotated[By, Depends(get_by)]
+
+
 def find_reviewer(request: Request) -> str | None:
-    """The name in the cookie, else the one in the settings, else None."""
+    """The account that is signed in; without accounts the name in the cookie, else in the settings, else None."""
+    gate = get_gate(request)
+    if gate.needed:
+        return gate.identity.name if gate.identity else None
     cookie = unquote(request.cookies.get(REVIEWER_COOKIE, ""))
     return " ".join(cookie.split())[:200] or get_parts(request).settings.reviewer
 
@@ -58,6 +115,12 @@ def get_reviewer(request: Request) -> str:
 
 
 GivenReviewer = Annotated[str, Depends(get_reviewer)]
+
+
+def name_of_signer(request: Request, typed: str) -> str:
+    """Under which name something is signed off: the account's, whatever was typed; without accounts what was typed."""
+    identity = get_gate(request).identity
+    return identity.name if identity else typed
 
 
 def quote_cookie(text: str) -> str:

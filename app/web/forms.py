@@ -111,6 +111,9 @@ def safe_next(url: str, default: str = "/") -> str:
         parts = urlsplit(url)
     except ValueError:
         return default
-    if parts.scheme or parts.netloc or not url.startswith("/") or url.startswith(("//", "/\\")) or "\n" in url:
+    # Browsers drop control characters and read a backslash as a slash: "/\t/host" and "/\\host" lead elsewhere.
+    if parts.scheme or parts.netloc or not url.startswith("/") or url.startswith("//"):
+        return default
+    if "\\" in url or any(ord(sign) < 32 or ord(sign) == 127 for sign in url):
         return default
     return url

@@ -12,7 +12,9 @@ from app.errors import (
     FieldError,
     InvalidInputError,
     NotFoundError,
+    SignInError,
     StaleReviewError,
+    TooManyAttemptsError,
     TouchlineError,
     UsageError,
 )
@@ -58,6 +60,10 @@ def status_of(error: TouchlineError) -> int:
         return 404
     if isinstance(error, ConflictError):
         return 409
+    if isinstance(error, SignInError):
+        return 401
+    if isinstance(error, TooManyAttemptsError):
+        return 429
     return 422 if isinstance(error, UsageError) else 500
 
 
@@ -65,7 +71,10 @@ def problem_of(error: TouchlineError) -> JSONResponse:
     """An error of ours as a response."""
     extra = {"latest_review_id": error.latest_review_id} if isinstance(error, StaleReviewError) else None
     fields = error.errors if isinstance(error, InvalidInputError) else ()
-    return problem_response(status_of(error), str(error), fields, extra)
+    response = problem_response(status_of(error), str(error), fields, extra)
+    if isinstance(error, TooManyAttemptsError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

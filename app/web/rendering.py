@@ -28,6 +28,7 @@ from app.web.context import (
     THEMES,
     find_reviewer,
     get_client,
+    get_gate,
     get_parts,
 )
 from app.web.markdown import render_markdown
@@ -165,13 +166,18 @@ def render_error(request: Request, status: int, detail: str) -> Response:
 
 def _common(request: Request, nav: str, dataset: Dataset | None) -> dict[str, Any]:
     parts = get_parts(request)
-    views = list_dataset_views(parts.database, limit=100)
+    gate = get_gate(request)
+    signed_out = gate.needed and gate.identity is None  # who is not in learns nothing of what is here
+    views = () if signed_out else list_dataset_views(parts.database, limit=100)
     theme = request.cookies.get(THEME_COOKIE, THEMES[0])
     return {
         "nav": nav,
         "datasets": views,
         "dataset": _find_view(parts.database, views, dataset),
         "reviewer": find_reviewer(request),
+        "account": gate.identity,
+        "administers": gate.administers,
+        "signed_out": signed_out,
         "worker_alive": is_worker_alive(parts.database, parts.settings.worker, parts.clock),
         "theme": theme if theme in THEMES else THEMES[0],
         "hotkeys": request.cookies.get(HOTKEYS_COOKIE, "on") != "off",

@@ -39,7 +39,8 @@ class SecurityMiddleware:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
-        self._hosts = {host.lower() for host in (*settings.allowed_hosts, settings.host)}
+        listens = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._hosts = {host.lower() for host in (*settings.allowed_hosts, listens)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

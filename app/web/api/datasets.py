@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from app.services.certificates import certify
 from app.services.dataset_page import edit_dataset
@@ -33,7 +33,7 @@ from app.web.api.models import (
     StatsOut,
     ThresholdIn,
 )
-from app.web.context import GivenParts
+from app.web.context import GivenParts, name_of_signer
 from app.web.problems import responses
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
@@ -94,9 +94,10 @@ def move_threshold(parts: GivenParts, dataset: str, body: ThresholdIn) -> StatsO
 
 
 @router.post("/{dataset}/sign-off", status_code=201, responses=responses(404, 409, 422))
-def add_sign_off(parts: GivenParts, dataset: str, body: SignOffIn) -> SignOffOut:
-    """Accept exactly the unreviewed images that carry no flag at this moment."""
-    return SignOffOut.of(sign_off(parts.database, parts.clock, dataset, body.by))
+def add_sign_off(request: Request, parts: GivenParts, dataset: str, body: SignOffIn) -> SignOffOut:
+    """Accept exactly the unreviewed images that carry no flag at this moment; with accounts as who is signed in."""
+    by = name_of_signer(request, body.by)
+    return SignOffOut.of(sign_off(parts.database, parts.clock, dataset, by))
 
 
 @router.delete("/{dataset}/sign-off", status_code=204, responses=responses(404, 422))

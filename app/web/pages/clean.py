@@ -12,7 +12,7 @@ from app.services.relocations import get_relocation, plan_relocation, view_clean
 from app.services.sign_offs import sign_off, withdraw_sign_off
 from app.storage.datasets import Dataset
 from app.web.api.relocations import parse_mode
-from app.web.context import GivenParts, Parts
+from app.web.context import GivenParts, Parts, name_of_signer
 from app.web.forms import GivenForm, form_body, see_other
 from app.web.problems import status_of
 from app.web.rendering import current_dataset, is_htmx, render
@@ -83,9 +83,10 @@ def _after(request: Request, parts: Parts, dataset: Dataset, relocation_id: int 
 
 
 @router.post("/datasets/{dataset_id}/sign-off", openapi_extra=form_body("by"))
-def accept(parts: GivenParts, dataset_id: int, form: GivenForm) -> Response:
+def accept(request: Request, parts: GivenParts, dataset_id: int, form: GivenForm) -> Response:
     """Sign off the agreeing rest."""
-    sign_off(parts.database, parts.clock, dataset_id, form.text("by"))
+    by = name_of_signer(request, form.text("by", ""))
+    sign_off(parts.database, parts.clock, dataset_id, by)
     return see_other(f"/clean?dataset={dataset_id}")
 
 

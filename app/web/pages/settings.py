@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.errors import InvalidInputError
+from app.errors import ConflictError, InvalidInputError
 from app.services.reviews import clean_reviewer
 from app.services.settings import view_settings
 from app.web.context import (
@@ -13,6 +13,7 @@ from app.web.context import (
     THEMES,
     GivenParts,
     find_reviewer,
+    get_gate,
     quote_cookie,
 )
 from app.web.forms import GivenForm, form_body, safe_next, see_other
@@ -36,8 +37,11 @@ def settings(request: Request, parts: GivenParts) -> Response:
 
 
 @router.post("/settings/reviewer", openapi_extra=form_body("name"))
-def set_reviewer(form: GivenForm) -> Response:
-    """Say who is reviewing in this browser."""
+def set_reviewer(request: Request, form: GivenForm) -> Response:
+    """Say who is reviewing in this browser; with accounts that is who is signed in."""
+    if get_gate(request).needed:
+        msg = "verdicts carry the name of your account"
+        raise ConflictError(msg)
     response = see_other(safe_next(form.text("next", "/review"), "/review"))
     set_cookie(response, REVIEWER_COOKIE, quote_cookie(clean_reviewer(form.text("name", ""))))
     return response
