@@ -44,7 +44,7 @@ class ImageItem:
         """The label that follows from the verdict or from a sign-off, where either was given on these very bytes."""
         if self.record.verdict_outdated:
             return None
-        signed_off = self.record.signed and not self.flags
+        signed_off = self.record.signed and not self.flags and self.record.unsettled is None
         side = final_side(self.record.given, self.record.verdict, signed_off=signed_off)
         return None if side is None else self.dataset.labels.name(side)
 

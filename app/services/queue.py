@@ -78,7 +78,7 @@ def next_items(
 
 def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
     """Whether an image in a tab's hand still belongs to the queue: it may be gone, or have lost its flag since."""
-    if record.verdict is not None or record.missing or record.score is None:
+    if record.verdict is not None or record.unsettled is not None or record.missing or record.score is None:
         return False
     return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
 

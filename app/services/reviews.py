@@ -11,6 +11,7 @@ from app.domain.text import is_id
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
 from app.services.clock import Clock
 from app.services.images import ImageItem, describe_verdict, get_item, get_record, media_url
+from app.services.second_rules import is_second_wanted
 from app.storage import reviews as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import MAX_ID
@@ -122,6 +123,7 @@ def append(session: Session, clock: Clock, image_id: int, new: NewReview, batch_
         image_id=image_id,
         dataset_id=record.dataset_id,
         history=history,
+        wanted=is_second_wanted(session, record, new.verdict, new.source),
         verdict=new.verdict,
         reviewer=new.reviewer,
         reviewed_at=clock(),

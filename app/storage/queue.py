@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import Dataset
+from app.storage.images import uncalled
 from app.storage.tables import LeaseRow, ScoreRow, StandingRow
 
 
@@ -75,7 +76,7 @@ def _places_of_label(
         )
     )
     if not called:
-        query = query.where(StandingRow.verdict.is_(None))
+        query = query.where(uncalled())
     high_first = given is Side.NEGATIVE
     if flagged is not None:
         upper = score >= dataset.threshold

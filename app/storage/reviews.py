@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from app.domain.consensus import Consensus, Standing, find_standing
 from app.domain.images import Side
-from app.domain.reviewing import ReviewFact, Verdict, find_effective
+from app.domain.reviewing import ReviewFact, Source, Verdict
 from app.errors import ConflictError
 from app.storage.datasets import MAX_ID, Dataset
 from app.storage.images import disagreement
+from app.storage.second_looks import awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 
 
@@ -34,11 +36,12 @@ class Review:
     request_id: str | None
     batch_id: str | None
     image_sha256: str | None
+    source: str
 
     @property
     def fact(self) -> ReviewFact:
         """What the rules of :mod:`app.domain.reviewing` need of it."""
-        return ReviewFact(self.id, self.verdict, self.undoes, self.reviewer, self.reviewed_at)
+        return ReviewFact(self.id, self.verdict, self.undoes, self.reviewer, self.reviewed_at, self.source)
 
 
 def _review(row: ReviewRow) -> Review:
@@ -56,6 +59,7 @@ def _review(row: ReviewRow) -> Review:
         request_id=row.request_id,
         batch_id=row.batch_id,
         image_sha256=row.image_sha256,
+        source=row.source,
     )
 
 
@@ -86,9 +90,11 @@ def reviews_of_batch(session: Session, batch_id: str) -> list[Review]:
 
 
 def append_review(
-    session: Session, *, image_id: int, dataset_id: int, history: Sequence[Review], **values: Any
+    session: Session, *, image_id: int, dataset_id: int, history: Sequence[Review], wanted: bool = False, **values: Any
 ) -> Review:
-    """Add a row after ``history`` and bring the image's standing up to date.
+    """Add a row after ``history`` and bring the image's standing, and the second look at it, up to date.
+
+    ``wanted``: a second person is to look at it.
 
     Raises:
         ConflictError: another process added one in between, or the same undo came twice.
@@ -104,12 +110,35 @@ def append_review(
         msg = f"image {image_id} was reviewed by somebody else in this moment; look at it again"
         raise ConflictError(msg) from error
     added = _review(session.get_one(ReviewRow, row_id))
-    _update_standing(session, image_id, dataset_id, [*history, added])
+    restate(session, image_id, dataset_id, [*history, added], wanted=wanted, new=not history)
     return added
 
 
-def _update_standing(session: Session, image_id: int, dataset_id: int, history: Sequence[Review]) -> None:
-    effective = find_effective([review.fact for review in history])
+def restate(
+    session: Session,
+    image_id: int,
+    dataset_id: int,
+    history: Sequence[Review],
+    *,
+    wanted: bool,
+    forget: bool = False,
+    new: bool = False,
+) -> None:
+    """Bring the standing of an image and the second look at it in step with its reviews and the dataset's rule.
+
+    ``forget``: the look stays only if it is ``wanted`` now, or given already. ``new``: it has no standing yet.
+    """
+    rule = Consensus(session.get_one(DatasetRow, dataset_id).consensus)
+    facts = [review.fact for review in history]
+    look = follow(session, image_id, dataset_id, rule, facts, wanted=wanted, forget=forget)
+    standing = find_standing(rule, facts, awaits_second=awaits_second(look))
+    _update_standing(session, image_id, dataset_id, history, standing, new=new)
+
+
+def _update_standing(
+    session: Session, image_id: int, dataset_id: int, history: Sequence[Review], standing: Standing, *, new: bool
+) -> None:
+    effective = standing.review
     seen = next((review for review in history if effective is not None and review.id == effective.review_id), None)
     values = {
         "dataset_id": dataset_id,
@@ -118,8 +147,9 @@ def _update_standing(session: Session, image_id: int, dataset_id: int, history: 
         "verdict": None if effective is None else effective.verdict,
         "reviewed_at": None if effective is None else effective.reviewed_at,
         "image_sha256": None if seen is None else seen.image_sha256,
+        "unsettled": standing.unsettled,
     }
-    if len(history) == 1:
+    if new:
         session.execute(insert(StandingRow).values(image_id=image_id, **values))
     else:
         session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
@@ -129,12 +159,40 @@ def _effective_join() -> ColumnElement[bool]:
     return StandingRow.effective_review_id == ReviewRow.id
 
 
+def _is_undone(review_id: Any) -> ColumnElement[bool]:
+    undo = aliased(ReviewRow)
+    return exists(select(undo.id).where(undo.undoes == review_id))
+
+
+def _is_followed() -> ColumnElement[bool]:
+    """Whether a later verdict on the same image is in force."""
+    later = aliased(ReviewRow)
+    return exists(
+        select(later.id).where(
+            later.image_id == ReviewRow.image_id,
+            later.ordinal > ReviewRow.ordinal,
+            later.verdict.is_not(None),
+            ~_is_undone(later.id),
+        )
+    )
+
+
 def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[Review]:
-    """A reviewer's latest verdicts that still count, newest first."""
+    """A reviewer's latest verdicts of the ordinary queues that can be undone, newest first.
+
+    Those are the latest of their image, neither undone nor followed by another: under a rule that asks several
+    people they need not be what stands.
+    """
     rows = session.scalars(
         select(ReviewRow)
-        .join(StandingRow, _effective_join())
-        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer)
+        .where(
+            ReviewRow.dataset_id == dataset_id,
+            ReviewRow.reviewer == reviewer,
+            ReviewRow.verdict.is_not(None),
+            ReviewRow.source.not_in((Source.SECOND, Source.SETTLE)),
+            ~_is_undone(ReviewRow.id),
+            ~_is_followed(),
+        )
         .order_by(ReviewRow.id.desc())
         .limit(limit)
     )
