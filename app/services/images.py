@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from app.domain.flagging import Flag, FlagReason, find_flags
 from app.domain.images import Side
-from app.domain.reviewing import Verdict, final_side
+from app.domain.reviewing import ReviewFact, Verdict, final_side, find_effective
 from app.errors import InvalidInputError, NotFoundError
 from app.services.cursors import decode_cursor, encode_cursor
 from app.services.datasets import DatasetView, get_dataset, view_dataset
@@ -386,7 +386,8 @@ class HistoryRow:
     reviewed_at: datetime
     undoes: int | None
     spent_ms: int | None
-    effective: bool
+    effective: bool  #: its verdict is the one that stands
+    undoable: bool  #: it is the latest that was not undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,13 +466,18 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         flags=tuple(str(flag.reason) for flag in full.item.flags),
         unreadable_reason=record.unreadable,
         final_label=full.item.final_label,
-        history=tuple(_history_row(review, full.item) for review in full.reviews),
+        history=_history(full),
         moves=full.moves,
         detector=view_detector(scans[0].detector) if scans else None,
     )
 
 
-def _history_row(review: Review, item: ImageItem) -> HistoryRow:
+def _history(full: FullImage) -> tuple[HistoryRow, ...]:
+    latest = find_effective([review.fact for review in full.reviews])
+    return tuple(_history_row(review, full.item, latest) for review in full.reviews)
+
+
+def _history_row(review: Review, item: ImageItem, latest: ReviewFact | None) -> HistoryRow:
     return HistoryRow(
         review_id=review.id,
         verdict=review.verdict,
@@ -481,4 +487,5 @@ def _history_row(review: Review, item: ImageItem) -> HistoryRow:
         undoes=review.undoes,
         spent_ms=review.spent_ms,
         effective=review.id == item.record.effective_review_id,
+        undoable=latest is not None and review.id == latest.review_id,
     )

@@ -21,6 +21,7 @@ from app.services.images import (
     view_tile,
 )
 from app.services.reviews import RecentVerdict, list_recent
+from app.services.second_looks import Waiting, count_waiting
 from app.storage import queue as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
@@ -35,6 +36,7 @@ RECENT = 8
 GRID = 60
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
+NONE_WAITING = Waiting()
 
 
 def next_items(
@@ -137,6 +139,7 @@ class ReviewPage:
     previous_id: int | None
     next_id: int | None
     message: str
+    waiting: Waiting = NONE_WAITING  #: for a second or a third person
 
 
 NO_PROGRESS = Progress(0, 0, None, None)
@@ -187,6 +190,7 @@ def view_desk(
             previous_id=_neighbour(session, dataset, place, client, now, backwards=True),
             next_id=_neighbour(session, dataset, place, client, now, backwards=False),
             message=message,
+            waiting=count_waiting(session, dataset.id, reviewer),
         )
 
 

@@ -75,10 +75,9 @@ def give_review(
     """
     with database.write() as session:
         _check_dataset(session, [image_id], dataset_id)
-        if new.request_id is not None:
-            before = stored.find_review_by_request(session, new.request_id)
-            if before is not None:
-                return _repeat(session, before, image_id, new)
+        repeated = find_repeat(session, image_id, new)
+        if repeated is not None:
+            return repeated
         _check_boxes(session, image_id, new.boxes)
         review = append(session, clock, image_id, new)
         return GivenReview(review, get_item(session, image_id), repeated=False)
@@ -91,6 +90,16 @@ def _check_dataset(session: Session, image_ids: Sequence[int], dataset_id: int |
     for record in find_images(session, possible).values():
         if record.dataset_id != dataset_id:
             raise InvalidInputError.on("image", f"image {record.id} is not of dataset {dataset_id}")
+
+
+def find_repeat(session: Session, image_id: int, new: NewReview) -> GivenReview | None:
+    """What the same request made before; None if it did not come before.
+
+    Raises:
+        ConflictError: its id has been used for something else.
+    """
+    before = None if new.request_id is None else stored.find_review_by_request(session, new.request_id)
+    return None if before is None else _repeat(session, before, image_id, new)
 
 
 def _repeat(session: Session, before: Review, image_id: int, new: NewReview) -> GivenReview:

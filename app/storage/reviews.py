@@ -18,6 +18,8 @@ from app.storage.images import disagreement
 from app.storage.second_looks import awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 
+OWN_LOOKED_THROUGH = 500  #: of a person's latest rows, in search of one to take back
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -81,6 +83,29 @@ def reviews_of_image(session: Session, image_id: int) -> list[Review]:
     """An image's history, oldest first."""
     rows = session.scalars(select(ReviewRow).where(ReviewRow.image_id == image_id).order_by(ReviewRow.ordinal))
     return [_review(row) for row in rows]
+
+
+def list_called(session: Session, dataset_id: int, after: int, limit: int) -> list[int]:
+    """Images of a dataset that have reviews, by id after ``after``; held against other writers until the commit."""
+    rows = session.scalars(
+        select(StandingRow.image_id)
+        .where(StandingRow.dataset_id + 0 == dataset_id, StandingRow.image_id > after)
+        .order_by(StandingRow.image_id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return list(rows)
+
+
+def reviews_of_images(session: Session, image_ids: Sequence[int]) -> dict[int, list[Review]]:
+    """The histories of several images, each oldest first."""
+    found: dict[int, list[Review]] = {image_id: [] for image_id in image_ids}
+    rows = session.scalars(
+        select(ReviewRow).where(ReviewRow.image_id.in_(image_ids)).order_by(ReviewRow.image_id, ReviewRow.ordinal)
+    )
+    for row in rows:
+        found[row.image_id].append(_review(row))
+    return found
 
 
 def reviews_of_batch(session: Session, batch_id: str) -> list[Review]:
@@ -199,6 +224,26 @@ def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> l
     return [_review(row) for row in rows]
 
 
+def find_latest_own(session: Session, dataset_id: int, reviewer: str, source: Source) -> int | None:
+    """The latest verdict of a source, among a person's last ones, that can be taken back; its id."""
+    recent = (
+        select(ReviewRow.id)
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer)
+        .order_by(ReviewRow.id.desc())
+        .limit(OWN_LOOKED_THROUGH)
+    )
+    found: int | None = session.scalar(
+        select(func.max(ReviewRow.id)).where(
+            ReviewRow.id.in_(recent),
+            ReviewRow.source == source,
+            ReviewRow.verdict.is_not(None),
+            ~_is_undone(ReviewRow.id),
+            ~_is_followed(),
+        )
+    )
+    return found
+
+
 def latest_batch(session: Session, dataset_id: int, reviewer: str) -> tuple[str, int] | None:
     """A reviewer's latest grid batch that still counts, and how many of its verdicts do."""
     row = session.execute(
@@ -284,6 +329,18 @@ def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts
         .order_by(func.count().desc())
     )
     return [ReviewerCounts(**row._mapping) for row in rows]
+
+
+def list_reviewers(session: Session, dataset_id: int, limit: int) -> list[str]:
+    """Who has reviewed a dataset, by name; one step in the index a person, not one a review."""
+    names: list[str] = []
+    while len(names) < limit:
+        query = select(func.min(ReviewRow.reviewer)).where(ReviewRow.dataset_id == dataset_id)
+        found = session.scalar(query.where(ReviewRow.reviewer > names[-1]) if names else query)
+        if found is None:
+            break
+        names.append(found)
+    return names
 
 
 def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[datetime]:

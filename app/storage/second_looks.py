@@ -133,15 +133,24 @@ class Asker:
 
 
 def find_free(
-    session: Session, dataset_id: int, stage: Stage, asker: Asker, limit: int, *, own: bool = False, after: int = 0
+    session: Session,
+    dataset_id: int,
+    stage: Stage,
+    asker: Asker,
+    limit: int,
+    *,
+    own: bool = False,
+    after: int = 0,
+    only: int | None = None,
 ) -> list[int]:
     """Images that wait for somebody like the asker: those in the tab's hand first, then by first reviewer and id.
 
-    With ``own`` those that the asker has called. What was called first by the asker is skipped by the index, however
-    much of it there is.
+    With ``own`` those that the asker has called; with ``only`` no image but that one. What was called first by the
+    asker is skipped by the index, however much of it there is.
     """
-    held = _free(session, dataset_id, stage, asker, limit, own=own, after=after, held=True)
-    rest = _free(session, dataset_id, stage, asker, limit, own=own, after=after, held=False)
+    within = SecondLookRow.image_id > after if only is None else SecondLookRow.image_id == only
+    held = _free(session, dataset_id, stage, asker, limit, own=own, within=within, held=True)
+    rest = _free(session, dataset_id, stage, asker, limit, own=own, within=within, held=False)
     return list(dict.fromkeys([*held, *rest]))[:limit]
 
 
@@ -153,7 +162,7 @@ def _free(
     limit: int,
     *,
     own: bool,
-    after: int,
+    within: ColumnElement[bool],
     held: bool,
 ) -> list[int]:
     first = SecondLookRow.first_reviewer
@@ -171,7 +180,7 @@ def _free(
                 SecondLookRow.dataset_id == dataset_id,
                 SecondLookRow.stage == stage,
                 part,
-                SecondLookRow.image_id > after,
+                within,
                 called if own else ~called,
                 mine if held else asker.may_have,
                 _is_shown(),
@@ -219,24 +228,6 @@ def lease_looks(
         .where(SecondLookRow.image_id.in_(image_ids))
         .values(client=asker.client, leased_until=until)
     )
-
-
-def find_latest_own(session: Session, dataset_id: int, reviewer: str, source: Source) -> int | None:
-    """A person's latest review of a source that was not undone, of what they gave last; its id."""
-    undo = aliased(ReviewRow)
-    recent = (
-        select(ReviewRow.id, ReviewRow.source)
-        .where(
-            ReviewRow.dataset_id == dataset_id,
-            ReviewRow.reviewer == reviewer,
-            ReviewRow.verdict.is_not(None),
-            ~exists(select(undo.id).where(undo.undoes == ReviewRow.id)),
-        )
-        .order_by(ReviewRow.id.desc())
-        .limit(200)
-        .subquery()
-    )
-    return session.scalar(select(func.max(recent.c.id)).where(recent.c.source == source))
 
 
 def count_pairs(session: Session, dataset_id: int) -> list[LookCount]:
