@@ -19,12 +19,40 @@ from app.web.api import relocations as api_relocations
 from app.web.api import scans as api_scans
 from app.web.context import Parts
 from app.web.failures import install_failures
-from app.web.pages import clean, datasets, export, grid, images, overview, review, scans, settings, stats
+from app.web.pages import (
+    clean,
+    conflicts,
+    datasets,
+    export,
+    grid,
+    images,
+    overview,
+    review,
+    reviewing,
+    scans,
+    second,
+    settings,
+    stats,
+)
 from app.web.rendering import STATIC, make_environment
 from app.web.security import SecurityMiddleware
 
 APIS = (api_datasets, api_scans, api_images, api_relocations, api_exports)
-PAGES = (overview, review, grid, stats, scans, clean, export, settings, datasets, images)
+PAGES = (
+    overview,
+    review,
+    second,
+    conflicts,
+    grid,
+    stats,
+    scans,
+    clean,
+    export,
+    settings,
+    datasets,
+    reviewing,
+    images,
+)
 
 
 class HashedFiles(StaticFiles):

@@ -26,6 +26,9 @@ PAGES = (
     "/settings",
     "/datasets",
     "/datasets/1/files",
+    "/datasets/1/reviewing",
+    "/second",
+    "/conflicts",
     "/no-such-page",
 )
 RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',

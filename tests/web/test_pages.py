@@ -16,7 +16,7 @@ FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0
 ODD = '<img src=x onerror=alert(1)> "quoted" \'n\n.png'
 PAGES = ["/", "/review", "/grid", "/images", "/images/1", "/stats", "/scans", "/scans/1",
          "/scans/compare", "/clean", "/export", "/settings",
-         "/datasets", "/datasets/1/files"]  # fmt: skip
+         "/datasets", "/datasets/1/files", "/second", "/conflicts", "/datasets/1/reviewing"]  # fmt: skip
 HTMX = {"HX-Request": "true"}
 
 
