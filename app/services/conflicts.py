@@ -20,6 +20,7 @@ from app.storage.images import find_images
 from app.storage.reviews import find_latest_own, list_reviewers, reviews_of_image
 from app.storage.second_looks import Asker
 
+AHEAD = 2  #: the one shown and the next: there are few, and others want some too
 NAMES = 20  #: people that are looked through for somebody who could settle
 
 
@@ -108,10 +109,10 @@ def view_conflicts(
 
 def _choose(session: Session, dataset: Dataset, asker: Asker, image_id: int | None) -> list[int]:
     """A named image first, whoever called it; else those between others; else those the asker is a party to."""
-    others = choose_looks(session, dataset.id, Stage.THIRD, asker, image_id)
+    others = choose_looks(session, dataset.id, Stage.THIRD, asker, image_id, limit=AHEAD)
     if others and (image_id is None or others[0] == image_id):
         return others
-    own = choose_looks(session, dataset.id, Stage.THIRD, asker, image_id, own=True)
+    own = choose_looks(session, dataset.id, Stage.THIRD, asker, image_id, own=True, limit=AHEAD)
     return own if not others or (own and own[0] == image_id) else others
 
 

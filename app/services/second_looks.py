@@ -112,14 +112,21 @@ def view_second(
 
 
 def choose_looks(
-    session: Session, dataset_id: int, stage: Stage, asker: Asker, image_id: int | None, *, own: bool = False
+    session: Session,
+    dataset_id: int,
+    stage: Stage,
+    asker: Asker,
+    image_id: int | None,
+    *,
+    own: bool = False,
+    limit: int = AHEAD,
 ) -> list[int]:
     """Images for a tab: the named one where it is free for the asker, then what comes next."""
-    found = stored.find_free(session, dataset_id, stage, asker, AHEAD, own=own)
+    found = stored.find_free(session, dataset_id, stage, asker, limit, own=own)
     if image_id is None:
         return found
     named = stored.find_free(session, dataset_id, stage, asker, 1, own=own, only=image_id)
-    return list(dict.fromkeys([*named, *found]))[:AHEAD]
+    return list(dict.fromkeys([*named, *found]))[:limit]
 
 
 def _blind(record: ImageRecord) -> BlindItem:

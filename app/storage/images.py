@@ -346,7 +346,7 @@ def _count_scores(session: Session, dataset: Dataset) -> tuple[int, int, int]:
         select(
             func.count(),
             func.coalesce(func.sum(case((flagged, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((and_(flagged, StandingRow.verdict.is_(None)), 1), else_=0)), 0),
+            func.coalesce(func.sum(case((and_(flagged, uncalled()), 1), else_=0)), 0),
         )
         .select_from(ScoreRow)
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
