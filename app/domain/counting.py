@@ -19,12 +19,18 @@ HAIR = 1e-9  #: added before rounding down, so that 0.29 lies in the bin that be
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Images with one given label, in one bin, under one verdict (None: nobody has called them)."""
+    """Images with one given label, in one bin, under one verdict (None: nobody has called them, or ``unsettled``)."""
 
     given: Side
     bin: int
     verdict: Verdict | None
     images: int
+    unsettled: bool = False  #: people have spoken, and no verdict stands
+
+    @property
+    def key(self) -> "tuple[Side, Verdict | None, bool]":
+        """What sets it apart within a bin."""
+        return self.given, self.verdict, self.unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +67,20 @@ def bin_of(score: float) -> int:
     return BINS - 1 if score >= 1.0 else floor(score * BINS + HAIR)
 
 
-Below = Mapping[tuple[Side, Verdict | None], int]
+Below = Mapping[tuple[Side, Verdict | None, bool], int]
 
 
 def split_by_flag(tally: Tally, threshold: float, below: Below) -> int:
     """How many images of a tally carry a flag.
 
-    ``below`` are the images in the threshold's own bin whose score is under it, by given label and verdict.
+    ``below`` are the images in the threshold's own bin whose score is under it, by :attr:`Tally.key`.
     """
     edge = bin_of(threshold)
     if tally.bin < 0:
         return 0
+    seen = tally.images if tally.bin >= edge else 0
     if tally.bin == edge:
-        seen = tally.images - below.get((tally.given, tally.verdict), 0)
-    else:
-        seen = tally.images if tally.bin > edge else 0
+        seen -= below.get(tally.key, 0)
     return seen if tally.given is Side.NEGATIVE else tally.images - seen
 
 
@@ -88,17 +93,21 @@ def count_tallies(
     """
     total: Counter[tuple[Side, Verdict | None]] = Counter()
     flagged: Counter[tuple[Side, Verdict | None]] = Counter()
+    unsettled = 0
     for tally in tallies:
         total[tally.given, tally.verdict] += tally.images
-        flagged[tally.given, tally.verdict] += split_by_flag(tally, threshold, below)
+        on_flag = split_by_flag(tally, threshold, below)
+        flagged[tally.given, tally.verdict] += on_flag
+        unsettled += on_flag if tally.unsettled else 0
     for tally in conflicts:
         flagged[tally.given, tally.verdict] += tally.images
+        unsettled += tally.images if tally.unsettled else 0
     return DatasetCounts(
         images=total.total(),
         unreadable=sum(tally.images for tally in tallies if tally.bin == UNREADABLE),
         scored=sum(tally.images for tally in tallies if tally.bin >= 0),
         flagged=flagged.total(),
-        open_flags=sum(flagged[side, None] for side in Side),
+        open_flags=sum(flagged[side, None] for side in Side) - unsettled,
         reviewed=sum(number for (_, verdict), number in total.items() if verdict is not None),
         upheld=_flagged_with(flagged, upheld=True),
         overruled=_flagged_with(flagged, upheld=False),
@@ -133,8 +142,9 @@ def count_released(
         if side is not None:
             settled[tally.given] += tally.images
             errors[tally.given] += tally.images if side is not tally.given else 0
-        elif tally.verdict is None and tally.bin >= 0:
+        elif tally.verdict is None and not tally.unsettled and tally.bin >= 0:
             agreeing[tally.given] += tally.images - split_by_flag(tally, threshold, below)
     for tally in conflicts:
-        agreeing[tally.given] -= tally.images if tally.verdict is None and tally.bin >= 0 else 0
+        called = tally.verdict is not None or tally.unsettled
+        agreeing[tally.given] -= tally.images if tally.bin >= 0 and not called else 0
     return {side: ReleaseCounts(settled[side], agreeing[side], errors[side]) for side in Side}

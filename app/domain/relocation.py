@@ -30,7 +30,7 @@ class LeftOut(StrEnum):
     UNSURE = "unsure"  #: a person could not tell
     DISCARDED = "discarded"  #: a person said it does not belong
     UNREADABLE = "unreadable"  #: it cannot be decoded
-    CONFLICT = "conflict"  #: people called its exact copies the other label; or its place is taken by a foreign file
+    CONFLICT = "conflict"  #: people disagree on it, or on its exact copies; or its place is taken by a foreign file
     SOURCE_CHANGED = "source_changed"  #: its bytes are no longer those that were scanned
     FAILED = "failed"  #: the file operation failed
 
@@ -53,6 +53,7 @@ class Candidate:
     missing: bool
     outdated: bool = False  #: the verdict was given on other bytes
     contradicted: bool = False  #: people called an exact copy of it the other label
+    conflict: bool = False  #: people disagree on it, and nobody has settled it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def decide(candidate: Candidate) -> Side | LeftOut:
         return LeftOut.UNREADABLE
     if candidate.missing or candidate.outdated:
         return LeftOut.SOURCE_CHANGED
+    if candidate.conflict:
+        return LeftOut.CONFLICT
     if candidate.verdict is Verdict.UNSURE:
         return LeftOut.UNSURE
     if candidate.verdict is Verdict.DISCARD:

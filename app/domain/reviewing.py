@@ -20,6 +20,19 @@ class Verdict(StrEnum):
     DISCARD = "discard"  #: the image does not belong in the dataset
 
 
+class Source(StrEnum):
+    """Where a verdict was given."""
+
+    REVIEW = "review"
+    GRID = "grid"
+    CARRY = "carry"  #: of an exact copy, taken over on request
+    API = "api"
+    IMPORT = "import"
+    UNDO = "undo"
+    SECOND = "second"  #: a blind second look
+    SETTLE = "settle"  #: by somebody who saw what two others disagreed on
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewFact:
     """One row of the history of an image, oldest first by ``review_id``."""
@@ -29,6 +42,7 @@ class ReviewFact:
     undoes: int | None
     reviewer: str
     reviewed_at: datetime
+    source: str = Source.REVIEW
 
 
 def find_effective(reviews: Sequence[ReviewFact]) -> ReviewFact | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from app.domain.flagging import Copies, Flag, FlagReason, find_flags
 from app.domain.images import Side
-from app.domain.reviewing import Verdict, final_side
+from app.domain.reviewing import ReviewFact, Verdict, final_side, find_effective
 from app.errors import InvalidInputError, NotFoundError
 from app.services.cursors import decode_cursor, decode_cut, encode_cursor, encode_cut
 from app.services.datasets import DatasetView, get_dataset, view_dataset
@@ -46,7 +46,7 @@ class ImageItem:
         """The label that follows from the verdict or from a sign-off, where either was given on these very bytes."""
         if self.record.verdict_outdated:
             return None
-        signed_off = self.record.signed and not self.flags
+        signed_off = self.record.signed and not self.flags and self.record.unsettled is None
         side = final_side(self.record.given, self.record.verdict, signed_off=signed_off)
         return None if side is None else self.dataset.labels.name(side)
 
@@ -424,9 +424,10 @@ class HistoryRow:
     reviewed_at: datetime
     undoes: int | None
     spent_ms: int | None
-    effective: bool
+    effective: bool  #: its verdict is the one that stands
     note: str | None
     boxes: int | None  #: how many were drawn or accepted; None where nobody looked at boxes
+    undoable: bool  #: it is the latest that was not undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,7 +530,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         flags=tuple(str(flag.reason) for flag in full.item.flags),
         unreadable_reason=record.unreadable,
         final_label=full.item.final_label,
-        history=tuple(_history_row(review, full.item) for review in full.reviews),
+        history=_history(full),
         moves=full.moves,
         detector=view_detector(scans[0].detector) if scans else None,
         scores=tuple(
@@ -540,7 +541,12 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
     )
 
 
-def _history_row(review: Review, item: ImageItem) -> HistoryRow:
+def _history(full: FullImage) -> tuple[HistoryRow, ...]:
+    latest = find_effective([review.fact for review in full.reviews])
+    return tuple(_history_row(review, full.item, latest) for review in full.reviews)
+
+
+def _history_row(review: Review, item: ImageItem, latest: ReviewFact | None) -> HistoryRow:
     return HistoryRow(
         review_id=review.id,
         verdict=review.verdict,
@@ -552,4 +558,5 @@ def _history_row(review: Review, item: ImageItem) -> HistoryRow:
         effective=review.id == item.record.effective_review_id,
         note=review.note,
         boxes=None if review.boxes is None else len(review.boxes),
+        undoable=latest is not None and review.id == latest.review_id,
     )

@@ -6,6 +6,7 @@ from app.config import Settings
 from app.domain.auditing import NO_AUDIT
 from app.domain.counting import BINS, DatasetCounts
 from app.domain.images import Side
+from app.services.agreement import Team, view_team
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.queue import measure_pace
@@ -211,12 +212,13 @@ class StatsPage:
     histogram: Histogram | None
     reviewers: tuple[ReviewerRow, ...]
     certificate_reasons: tuple[str, ...]
+    team: Team | None
 
 
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
     """The statistics of a dataset."""
     if dataset is None:
-        return StatsPage(None, None, None, (), ())
+        return StatsPage(None, None, None, (), (), None)
     with database.read() as session:
         return StatsPage(
             dataset=view_dataset(session, dataset),
@@ -224,6 +226,7 @@ def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
             histogram=view_histogram(session, dataset),
             reviewers=_reviewers(session, dataset),
             certificate_reasons=(NO_AUDIT,),
+            team=view_team(session, dataset),
         )
 
 

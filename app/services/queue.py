@@ -21,6 +21,7 @@ from app.services.images import (
     view_review_item,
 )
 from app.services.reviews import RecentVerdict, list_recent
+from app.services.second_looks import Waiting, count_waiting
 from app.storage import queue as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
@@ -35,6 +36,7 @@ AHEAD = 6  #: images that the desk leases: the one on it and five to preload
 RECENT = 8
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
+NONE_WAITING = Waiting()
 
 
 def next_items(
@@ -78,7 +80,7 @@ def next_items(
 
 def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
     """Whether an image in a tab's hand still belongs to the queue: it may be gone, or have lost its flag since."""
-    if record.verdict is not None or record.missing:
+    if record.verdict is not None or record.unsettled is not None or record.missing:
         return False
     if record.score is None or record.duplicate_conflict:
         return record.duplicate_conflict
@@ -142,6 +144,7 @@ class ReviewPage:
     desk: Desk
     carry: CarryOffer | None = None  #: of the image that was called before this one
     carried: Carried | None = None
+    waiting: Waiting = NONE_WAITING  #: for a second or a third person
 
 
 NO_PROGRESS = Progress(0, 0, None, None)
@@ -193,6 +196,7 @@ def view_desk(
             next_id=_neighbour(session, dataset, place, client, now, backwards=False),
             message=message,
             desk=BARE if item is None else view_desk_of(session, settings, item),
+            waiting=count_waiting(session, dataset.id, reviewer),
         )
 
 

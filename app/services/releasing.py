@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from app.domain.consensus import Unsettled
 from app.domain.flagging import Copies, find_flags
 from app.domain.images import Side
 from app.domain.relocation import Candidate, Omission, Placement, decide, plan_placements
@@ -38,11 +39,12 @@ def candidate_of(record: ImageRecord, dataset: Dataset, *, contradicted: bool = 
         score=record.score,
         flags=flags,
         verdict=record.verdict,
-        signed_off=record.signed and not flags,
+        signed_off=record.signed and not flags and record.unsettled is None,
         unreadable=record.unreadable is not None,
         missing=record.missing or record.sha256 is None,
         outdated=record.verdict_outdated,
         contradicted=contradicted,
+        conflict=record.unsettled is Unsettled.CONFLICT,
     )
 
 

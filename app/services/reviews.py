@@ -11,6 +11,7 @@ from app.domain.text import is_id
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
 from app.services.clock import Clock
 from app.services.images import ImageItem, describe_verdict, get_item, get_record, media_url
+from app.services.second_rules import is_second_wanted
 from app.storage import reviews as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import MAX_ID
@@ -89,10 +90,9 @@ def give_review(
     new = replace(new, note=clean_note(new.note))
     with database.write() as session:
         _check_dataset(session, [image_id], dataset_id)
-        if new.request_id is not None:
-            before = stored.find_review_by_request(session, new.request_id)
-            if before is not None:
-                return _repeat(session, before, image_id, new)
+        repeated = find_repeat(session, image_id, new)
+        if repeated is not None:
+            return repeated
         _check_boxes(session, image_id, new.boxes)
         review = append(session, clock, image_id, new)
         return GivenReview(review, get_item(session, image_id), repeated=False)
@@ -105,6 +105,16 @@ def _check_dataset(session: Session, image_ids: Sequence[int], dataset_id: int |
     for record in find_images(session, possible).values():
         if record.dataset_id != dataset_id:
             raise InvalidInputError.on("image", f"image {record.id} is not of dataset {dataset_id}")
+
+
+def find_repeat(session: Session, image_id: int, new: NewReview) -> GivenReview | None:
+    """What the same request made before; None if it did not come before.
+
+    Raises:
+        ConflictError: its id has been used for something else.
+    """
+    before = None if new.request_id is None else stored.find_review_by_request(session, new.request_id)
+    return None if before is None else _repeat(session, before, image_id, new)
 
 
 def _repeat(session: Session, before: Review, image_id: int, new: NewReview) -> GivenReview:
@@ -137,6 +147,7 @@ def append(session: Session, clock: Clock, image_id: int, new: NewReview, batch_
         image_id=image_id,
         dataset_id=record.dataset_id,
         history=history,
+        wanted=is_second_wanted(session, record, new.verdict, new.source),
         verdict=new.verdict,
         reviewer=new.reviewer,
         reviewed_at=clock(),

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.consensus import Consensus
 from app.domain.flagging import Labels
+from app.domain.second_looks import Reviewing
 from app.storage.tables import DatasetRow, IgnoredFileRow
 
 MAX_ID = (1 << 31) - 1  #: what an id may be at most on every database we support
@@ -31,6 +33,8 @@ class Dataset:
     detector_id: int | None
     demo: bool
     created_at: datetime
+    reviewing: Reviewing
+    sweep: dict[str, Any] | None  #: see app.services.sweeping; None where no change of ``reviewing`` is under way
     positive_means: str = ""
     negative_means: str = ""
     archived_at: datetime | None = None
@@ -59,6 +63,13 @@ def _dataset(row: DatasetRow) -> Dataset:
         positive_means=row.positive_means,
         negative_means=row.negative_means,
         archived_at=row.archived_at,
+        reviewing=Reviewing(
+            share=row.second_share,
+            reasons=tuple(row.second_reasons or ()),
+            seed=row.second_seed or "",
+            consensus=Consensus(row.consensus),
+        ),
+        sweep=row.sweep,
     )
 
 
@@ -120,6 +131,31 @@ def find_guidelines(session: Session, dataset_id: int) -> str:
 def set_guidelines(session: Session, dataset_id: int, text: str) -> None:
     """Keep a dataset's guidelines."""
     session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(guidelines=text))
+
+
+def set_reviewing(session: Session, dataset_id: int, reviewing: Reviewing, sweep: dict[str, Any] | None) -> None:
+    """Say how a dataset is reviewed by several people, and which change of that is under way."""
+    session.execute(
+        update(DatasetRow)
+        .where(DatasetRow.id == dataset_id)
+        .values(
+            second_share=reviewing.share,
+            second_reasons=list(reviewing.reasons),
+            second_seed=reviewing.seed,
+            consensus=reviewing.consensus,
+            sweep=sweep,
+        )
+    )
+
+
+def find_sweep(session: Session) -> int | None:
+    """A dataset in which a change of how it is reviewed is under way."""
+    return session.scalar(select(DatasetRow.id).where(DatasetRow.sweep.is_not(None)).order_by(DatasetRow.id).limit(1))
+
+
+def set_sweep(session: Session, dataset_id: int, sweep: dict[str, Any] | None) -> None:
+    """Note how far it has got; None: to its end."""
+    session.execute(update(DatasetRow).where(DatasetRow.id == dataset_id).values(sweep=sweep))
 
 
 def set_detector(session: Session, dataset_id: int, detector_id: int, target_classes: Sequence[str]) -> None:

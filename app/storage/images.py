@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
+from app.domain.consensus import Unsettled
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import MAX_ID
@@ -43,6 +44,7 @@ class ImageRecord:
     effective_review_id: int | None
     reviewed_at: datetime | None
     verdict_sha256: str | None  #: of the bytes that the verdict was given on
+    unsettled: Unsettled | None  #: why no verdict stands although people have spoken
     signed: bool  #: covered by the standing sign-off, by id and hash
     duplicated: bool  #: there are exact copies of it
     duplicate_conflict: bool  #: and one of them lies in the other folder
@@ -104,6 +106,11 @@ def disagreement() -> ColumnElement[bool]:
     )
 
 
+def uncalled() -> ColumnElement[bool]:
+    """Whether nobody has called an image; one that waits for a second or a third person is called."""
+    return and_(StandingRow.verdict.is_(None), StandingRow.unsettled.is_(None))
+
+
 _COLUMNS = (
     ImageRow.id,
     ImageRow.dataset_id,
@@ -123,6 +130,7 @@ _COLUMNS = (
     StandingRow.effective_review_id,
     StandingRow.reviewed_at,
     StandingRow.image_sha256.label("verdict_sha256"),
+    StandingRow.unsettled,
 )
 
 
@@ -162,6 +170,7 @@ def _record(row: Any) -> ImageRecord:
         effective_review_id=row.effective_review_id,
         reviewed_at=row.reviewed_at,
         verdict_sha256=row.verdict_sha256,
+        unsettled=None if row.unsettled is None else Unsettled(row.unsettled),
         signed=row.signed is not None,
         duplicated=row.duplicated,
         duplicate_conflict=row.duplicate_conflict,

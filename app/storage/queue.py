@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import Dataset
+from app.storage.images import uncalled
 from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
 
 FIRST = -2.0  #: less than minus any suspicion
@@ -110,7 +111,7 @@ def _conflicts(
         .where(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, LeaseRow.image_id.is_(None))
     )
     if not called:
-        query = query.where(StandingRow.verdict.is_(None))
+        query = query.where(uncalled())
     if after is not None and after.against == FIRST:
         query = query.where(ImageRow.id < after.image_id if backwards else ImageRow.id > after.image_id)
     elif after is not None and not backwards:

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from app.domain.consensus import Consensus, Standing, find_standing
 from app.domain.images import Side
-from app.domain.reviewing import ReviewFact, Verdict, find_effective
+from app.domain.reviewing import ReviewFact, Source, Verdict
 from app.errors import ConflictError
 from app.storage.datasets import MAX_ID, Dataset
 from app.storage.images import disagreement
+from app.storage.second_looks import awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import keeping
+
+OWN_LOOKED_THROUGH = 500  #: of a person's latest rows, in search of one to take back
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Review:
     @property
     def fact(self) -> ReviewFact:
         """What the rules of :mod:`app.domain.reviewing` need of it."""
-        return ReviewFact(self.id, self.verdict, self.undoes, self.reviewer, self.reviewed_at)
+        return ReviewFact(self.id, self.verdict, self.undoes, self.reviewer, self.reviewed_at, self.source)
 
 
 def _review(row: ReviewRow) -> Review:
@@ -84,6 +88,29 @@ def reviews_of_image(session: Session, image_id: int) -> list[Review]:
     return [_review(row) for row in rows]
 
 
+def list_called(session: Session, dataset_id: int, after: int, limit: int) -> list[int]:
+    """Images of a dataset that have reviews, by id after ``after``; held against other writers until the commit."""
+    rows = session.scalars(
+        select(StandingRow.image_id)
+        .where(StandingRow.dataset_id + 0 == dataset_id, StandingRow.image_id > after)
+        .order_by(StandingRow.image_id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return list(rows)
+
+
+def reviews_of_images(session: Session, image_ids: Sequence[int]) -> dict[int, list[Review]]:
+    """The histories of several images, each oldest first."""
+    found: dict[int, list[Review]] = {image_id: [] for image_id in image_ids}
+    rows = session.scalars(
+        select(ReviewRow).where(ReviewRow.image_id.in_(image_ids)).order_by(ReviewRow.image_id, ReviewRow.ordinal)
+    )
+    for row in rows:
+        found[row.image_id].append(_review(row))
+    return found
+
+
 def reviews_of_batch(session: Session, batch_id: str) -> list[Review]:
     """The reviews that one grid batch made."""
     rows = session.scalars(select(ReviewRow).where(ReviewRow.batch_id == batch_id).order_by(ReviewRow.id))
@@ -91,9 +118,11 @@ def reviews_of_batch(session: Session, batch_id: str) -> list[Review]:
 
 
 def append_review(
-    session: Session, *, image_id: int, dataset_id: int, history: Sequence[Review], **values: Any
+    session: Session, *, image_id: int, dataset_id: int, history: Sequence[Review], wanted: bool = False, **values: Any
 ) -> Review:
-    """Add a row after ``history`` and bring the image's standing up to date.
+    """Add a row after ``history`` and bring the image's standing, and the second look at it, up to date.
+
+    ``wanted``: a second person is to look at it.
 
     Raises:
         ConflictError: another process added one in between, or the same undo came twice.
@@ -109,12 +138,35 @@ def append_review(
         msg = f"image {image_id} was reviewed by somebody else in this moment; look at it again"
         raise ConflictError(msg) from error
     added = _review(session.get_one(ReviewRow, row_id))
-    _update_standing(session, image_id, dataset_id, [*history, added])
+    restate(session, image_id, dataset_id, [*history, added], wanted=wanted, new=not history)
     return added
 
 
-def _update_standing(session: Session, image_id: int, dataset_id: int, history: Sequence[Review]) -> None:
-    effective = find_effective([review.fact for review in history])
+def restate(
+    session: Session,
+    image_id: int,
+    dataset_id: int,
+    history: Sequence[Review],
+    *,
+    wanted: bool,
+    forget: bool = False,
+    new: bool = False,
+) -> None:
+    """Bring the standing of an image and the second look at it in step with its reviews and the dataset's rule.
+
+    ``forget``: the look stays only if it is ``wanted`` now, or given already. ``new``: it has no standing yet.
+    """
+    rule = Consensus(session.get_one(DatasetRow, dataset_id).consensus)
+    facts = [review.fact for review in history]
+    look = follow(session, image_id, dataset_id, rule, facts, wanted=wanted, forget=forget)
+    standing = find_standing(rule, facts, awaits_second=awaits_second(look))
+    _update_standing(session, image_id, dataset_id, history, standing, new=new)
+
+
+def _update_standing(
+    session: Session, image_id: int, dataset_id: int, history: Sequence[Review], standing: Standing, *, new: bool
+) -> None:
+    effective = standing.review
     seen = next((review for review in history if effective is not None and review.id == effective.review_id), None)
     values = {
         "dataset_id": dataset_id,
@@ -123,13 +175,14 @@ def _update_standing(session: Session, image_id: int, dataset_id: int, history: 
         "verdict": None if effective is None else effective.verdict,
         "reviewed_at": None if effective is None else effective.reviewed_at,
         "image_sha256": None if seen is None else seen.image_sha256,
+        "unsettled": standing.unsettled,
     }
     with keeping(session, dataset_id, [image_id]):
-        if len(history) == 1:
+        if new:
             session.execute(insert(StandingRow).values(image_id=image_id, **values))
         else:
             session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
-    called = values["verdict"] is not None
+    called = values["verdict"] is not None or values["unsettled"] is not None
     session.execute(update(ScoreRow).where(ScoreRow.image_id == image_id).values(called=called))
 
 
@@ -137,16 +190,64 @@ def _effective_join() -> ColumnElement[bool]:
     return StandingRow.effective_review_id == ReviewRow.id
 
 
+def _is_undone(review_id: Any) -> ColumnElement[bool]:
+    undo = aliased(ReviewRow)
+    return exists(select(undo.id).where(undo.undoes == review_id))
+
+
+def _is_followed() -> ColumnElement[bool]:
+    """Whether a later verdict on the same image is in force."""
+    later = aliased(ReviewRow)
+    return exists(
+        select(later.id).where(
+            later.image_id == ReviewRow.image_id,
+            later.ordinal > ReviewRow.ordinal,
+            later.verdict.is_not(None),
+            ~_is_undone(later.id),
+        )
+    )
+
+
 def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[Review]:
-    """A reviewer's latest verdicts that still count, newest first; what was carried to copies has its own undo."""
+    """A reviewer's latest verdicts of the ordinary queues that can be undone, newest first.
+
+    Those are the latest of their image, neither undone nor followed by another: under a rule that asks several
+    people they need not be what stands. What was carried to copies has its own undo.
+    """
     rows = session.scalars(
         select(ReviewRow)
-        .join(StandingRow, _effective_join())
-        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer, ReviewRow.source != "carry")
+        .where(
+            ReviewRow.dataset_id == dataset_id,
+            ReviewRow.reviewer == reviewer,
+            ReviewRow.verdict.is_not(None),
+            ReviewRow.source.not_in((Source.SECOND, Source.SETTLE, Source.CARRY)),
+            ~_is_undone(ReviewRow.id),
+            ~_is_followed(),
+        )
         .order_by(ReviewRow.id.desc())
         .limit(limit)
     )
     return [_review(row) for row in rows]
+
+
+def find_latest_own(session: Session, dataset_id: int, reviewer: str, source: Source) -> int | None:
+    """The latest verdict of a source, among a person's last ones, that can be taken back; its id."""
+    recent = (
+        select(ReviewRow.id)
+        .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer)
+        .order_by(ReviewRow.id.desc())
+        .limit(OWN_LOOKED_THROUGH)
+    )
+    found: int | None = session.scalar(
+        select(func.max(ReviewRow.id)).where(
+            ReviewRow.id.in_(recent),
+            ReviewRow.source == source,
+            ReviewRow.verdict.is_not(None),
+            ~_is_undone(ReviewRow.id),
+            ~_is_followed(),
+        )
+    )
+    return found
 
 
 def latest_batch(session: Session, dataset_id: int, reviewer: str) -> tuple[str, int] | None:
@@ -234,6 +335,18 @@ def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts
         .order_by(func.count().desc())
     )
     return [ReviewerCounts(**row._mapping) for row in rows]
+
+
+def list_reviewers(session: Session, dataset_id: int, limit: int) -> list[str]:
+    """Who has reviewed a dataset, by name; one step in the index a person, not one a review."""
+    names: list[str] = []
+    while len(names) < limit:
+        query = select(func.min(ReviewRow.reviewer)).where(ReviewRow.dataset_id == dataset_id)
+        found = session.scalar(query.where(ReviewRow.reviewer > names[-1]) if names else query)
+        if found is None:
+            break
+        names.append(found)
+    return names
 
 
 def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -> list[datetime]:

@@ -289,7 +289,8 @@ def insert_scores(session: Session, scores: Sequence[dict[str, Any]], boxes: Seq
 
 
 def _find_called(session: Session, image_ids: Sequence[int]) -> set[int]:
-    standing = select(StandingRow.image_id).where(StandingRow.image_id.in_(image_ids), StandingRow.verdict.is_not(None))
+    spoken = or_(StandingRow.verdict.is_not(None), StandingRow.unsettled.is_not(None))
+    standing = select(StandingRow.image_id).where(StandingRow.image_id.in_(image_ids), spoken)
     return set(session.scalars(standing))
 
 

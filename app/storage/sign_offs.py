@@ -7,7 +7,7 @@ from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.datasets import Dataset
-from app.storage.images import disagreement
+from app.storage.images import disagreement, uncalled
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow
 
 
@@ -45,7 +45,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
         .where(
             ScoreRow.dataset_id == dataset.id,
             ScoreRow.detector_id == dataset.detector_id,
-            StandingRow.verdict.is_(None),
+            uncalled(),
             ~disagreement(),
             ScoreRow.image_id.not_in(_in_conflict(dataset.id)),
         )
@@ -79,7 +79,7 @@ def count_holding(session: Session, dataset: Dataset, sign_off_id: int) -> int:
             .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
             .where(
                 SignedImageRow.sign_off_id == sign_off_id,
-                StandingRow.verdict.is_(None),
+                uncalled(),
                 ~disagreement(),
                 ~ImageRow.duplicate_conflict,
             )
@@ -100,7 +100,7 @@ def count_lost(session: Session, dataset: Dataset, sign_off_id: int) -> int:
             SignedImageRow.sign_off_id == sign_off_id,
             ~disagreement(),
             ~ImageRow.duplicate_conflict,
-            or_(StandingRow.verdict.is_(None), StandingRow.verdict == ImageRow.given),
+            or_(uncalled(), StandingRow.verdict == ImageRow.given),
         )
     )
     lost = select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id, SignedImageRow.image_id.not_in(kept))

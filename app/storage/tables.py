@@ -35,6 +35,9 @@ MOVE_STATES = ("planned", "started", "done", "failed", "skipped", "undone")
 MOVE_ACTIONS = ("place", "withdraw")
 MODES = ("copy", "hardlink", "reflink", "move")
 EXPORT_STATUSES = ("queued", "running", "done", "failed")
+CONSENSUS = ("latest", "majority", "unanimous")
+UNSETTLED = ("second", "conflict")
+LOOK_STAGES = ("second", "third", "done")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -107,8 +110,17 @@ class DatasetRow(Base):
     negative_means: Mapped[str] = mapped_column(default="", server_default=text("''"))
     archived_at: Mapped[datetime | None]  #: out of menus and lists since; everything is kept
     removed_at: Mapped[datetime | None]  #: nothing finds it any more; its rows are being forgotten
+    second_share: Mapped[float] = mapped_column(default=0.0, server_default="0")  #: of calls that a second person sees
+    second_reasons: Mapped[list[Any] | None]
+    second_seed: Mapped[str | None]  #: which images the share draws follows from it and their ids
+    consensus: Mapped[str] = mapped_column(default="latest", server_default="latest")
+    sweep: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  #: how far a change of these has got
 
-    __table_args__ = (CheckConstraint("threshold >= 0 AND threshold <= 1", name="threshold"),)
+    __table_args__ = (
+        CheckConstraint("threshold >= 0 AND threshold <= 1", name="threshold"),
+        CheckConstraint("second_share >= 0 AND second_share <= 1", name="second_share"),
+        _one_of("consensus", CONSENSUS),
+    )
 
 
 class SavedFilterRow(Base):
@@ -386,7 +398,7 @@ class ReviewRow(Base):
     image_sha256: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(unique=True)
     batch_id: Mapped[str | None] = mapped_column(index=True)
-    source: Mapped[str]  #: review, grid, carry, api, import, undo
+    source: Mapped[str]  #: see app.domain.reviewing.Source
     note: Mapped[str | None] = mapped_column(Text)  #: a remark of the reviewer's, at most 2,000 characters
 
     __table_args__ = (
@@ -412,9 +424,11 @@ class StandingRow(Base):
     verdict: Mapped[str | None]
     reviewed_at: Mapped[datetime | None]
     image_sha256: Mapped[str | None]  #: of the bytes that the effective review saw
+    unsettled: Mapped[str | None]  #: why no verdict stands although people have spoken
 
     __table_args__ = (
         _one_of("verdict", VERDICTS, optional=True),
+        _one_of("unsettled", UNSETTLED, optional=True),
         Index(None, "dataset_id", "verdict"),
         Index(None, "dataset_id", "reviewed_at", "image_id"),
         # For the foreign keys: without them each review that is forgotten is looked for in all standings.
@@ -437,7 +451,7 @@ class TallyRow(Base):
     verdict: Mapped[str] = mapped_column(primary_key=True)  #: or ``none``
     images: Mapped[int]
 
-    __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none")))
+    __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none", "unsettled")))
 
 
 class PreferenceRow(Base):
@@ -448,6 +462,49 @@ class PreferenceRow(Base):
     reviewer: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SecondLookRow(Base):
+    """The second look at an image: what it waits for, who said what, and which tab has it in hand.
+
+    Like ``standings`` it follows from the reviews, and is written in their transaction.
+    """
+
+    __tablename__ = "second_looks"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    stage: Mapped[str]
+    wanted: Mapped[bool]  #: asked for when the image was called; else it is there for a disagreement alone
+    first_reviewer: Mapped[str]
+    first_verdict: Mapped[str]
+    second_reviewer: Mapped[str | None]
+    second_verdict: Mapped[str | None]
+    settled_by: Mapped[str | None]
+    settled_verdict: Mapped[str | None]
+    client: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+
+    __table_args__ = (
+        _one_of("stage", LOOK_STAGES),
+        _one_of("first_verdict", VERDICTS),
+        _one_of("second_verdict", VERDICTS, optional=True),
+        _one_of("settled_verdict", VERDICTS, optional=True),
+        Index(None, "dataset_id", "stage", "first_reviewer", "image_id"),
+    )
+
+
+class SecondCountRow(Base):
+    """How many second looks of a dataset stand where, by person: of the first verdict until there is a second."""
+
+    __tablename__ = "second_counts"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    images: Mapped[int]
+
+    __table_args__ = (_one_of("stage", LOOK_STAGES),)
 
 
 class LeaseRow(Base):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,7 +31,7 @@ from app.storage.datasets import Dataset
 from app.storage.images import disagreement
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, StandingRow, TallyRow
 
-NOBODY = "none"  #: in place of a verdict
+NOBODY, UNSETTLED = "none", "unsettled"  #: in place of a verdict
 Key = tuple[str, int, str]  #: given label, bin, verdict
 AT_ONCE = 500  #: parameters of one statement
 
@@ -41,12 +41,17 @@ def score_bin() -> ColumnElement[int]:
     return cast(case((ScoreRow.score >= 1.0, BINS - 1), else_=func.floor(ScoreRow.score * BINS + HAIR)), Integer)
 
 
+def _verdict_column() -> ColumnElement[str]:
+    standing = func.coalesce(StandingRow.verdict, NOBODY)
+    return case((StandingRow.unsettled.is_not(None), UNSETTLED), else_=standing).label("verdict")
+
+
 def _tallied(*chosen: ColumnElement[bool]) -> Any:
     """Images that are not missing, grouped as tallies are."""
     number = case(
         (ImageRow.unreadable.is_not(None), UNREADABLE), (ScoreRow.score.is_(None), UNSCORED), else_=score_bin()
     ).label("bin")
-    verdict = func.coalesce(StandingRow.verdict, NOBODY).label("verdict")
+    verdict = _verdict_column()
     return (
         select(ImageRow.dataset_id, ImageRow.given, number, verdict, func.count().label("images"))
         .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
@@ -117,19 +122,20 @@ def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
             TallyRow.dataset_id == dataset_id, TallyRow.images != 0
         )
     )
-    return [Tally(Side(row.given), row.bin, _verdict(row.verdict), row.images) for row in rows]
+    return [_tally(row) for row in rows]
 
 
-def _verdict(stored: str) -> Verdict | None:
-    return None if stored == NOBODY else Verdict(stored)
+def _tally(row: Any) -> Tally:
+    verdict = None if row.verdict in (NOBODY, UNSETTLED) else Verdict(row.verdict)
+    return Tally(Side(row.given), row.bin, verdict, row.images, row.verdict == UNSETTLED)
 
 
-def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | None], int]:
+def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | None, bool], int]:
     """Images in the threshold's own bin with a score under it: a few, as thresholds lie at the edge of bins mostly."""
     edge = bin_of(dataset.threshold)
-    verdict = func.coalesce(StandingRow.verdict, NOBODY).label("verdict")
+    verdict = _verdict_column()
     rows = session.execute(
-        select(ScoreRow.given, verdict, func.count().label("images"))
+        select(ScoreRow.given, literal(edge).label("bin"), verdict, func.count().label("images"))
         .join(ImageRow, ImageRow.id == ScoreRow.image_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
         .where(
@@ -143,7 +149,8 @@ def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | Non
         )
         .group_by(ScoreRow.given, verdict)
     )
-    return {(Side(row.given), _verdict(row.verdict)): row.images for row in rows}
+    tallies = [_tally(row) for row in rows]
+    return {tally.key: tally.images for tally in tallies}
 
 
 def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
@@ -151,7 +158,7 @@ def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     agrees = or_(ScoreRow.score.is_(None), ~disagreement())
     here = and_(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, ImageRow.unreadable.is_(None))
     rows = session.execute(_tallied(here, agrees))
-    return [Tally(Side(row.given), row.bin, _verdict(row.verdict), row.images) for row in rows]
+    return [_tally(row) for row in rows]
 
 
 def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:

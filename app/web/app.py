@@ -26,6 +26,7 @@ from app.web.pages import (
     account,
     admin,
     clean,
+    conflicts,
     dataset,
     datasets,
     duplicates,
@@ -37,7 +38,9 @@ from app.web.pages import (
     login,
     overview,
     review,
+    reviewing,
     scans,
+    second,
     settings,
     stats,
 )
@@ -49,8 +52,8 @@ from app.web.security import SecurityMiddleware
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token, where there are accounts.")
 APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
 PAGES = (
-    *(overview, review, grid, stats, scans, clean, export, settings, keys),
-    *(datasets, dataset, guidelines, duplicates, images, login, account, admin),
+    *(overview, review, second, conflicts, grid, stats, scans, clean, export, settings, keys),
+    *(datasets, dataset, guidelines, reviewing, duplicates, images, login, account, admin),
 )
 
 

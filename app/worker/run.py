@@ -13,6 +13,7 @@ from app.services.exports import claim_export, run_export
 from app.services.relocating import claim_relocation, run_relocation
 from app.services.removing import forget_removed
 from app.services.scanning import claim_scan, run_scan
+from app.services.sweeping import continue_any_sweep
 from app.services.workers import announced
 from app.storage.database import Database
 
@@ -99,6 +100,8 @@ class Worker:
 
     def _file_lane(self, worker_id: int) -> Lane:
         def lane() -> bool:
+            if continue_any_sweep(self._database):
+                return True
             relocation = claim_relocation(self._database, self._settings.worker, self._clock, worker_id)
             if relocation is not None:
                 run_relocation(self._database, self._clock, relocation, self._stopped)

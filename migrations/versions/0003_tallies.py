@@ -12,7 +12,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-VERDICTS = "('positive', 'negative', 'unsure', 'discard', 'none')"
+VERDICTS = "('positive', 'negative', 'unsure', 'discard', 'none', 'unsettled')"
 COUNT = """
     INSERT INTO tallies (dataset_id, given, bin, verdict, images)
     SELECT images.dataset_id, images.given,

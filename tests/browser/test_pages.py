@@ -30,6 +30,9 @@ PAGES = (
     "/datasets/1/files",
     "/datasets/1/guidelines",
     "/settings/keys",
+    "/datasets/1/reviewing",
+    "/second",
+    "/conflicts",
     "/no-such-page",
 )
 RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',

@@ -4,10 +4,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from app.domain.consensus import Consensus, find_standing
 from app.domain.reviewing import Verdict, find_effective
+from app.domain.second_looks import Stage
 from app.errors import ConflictError
+from app.services.sweeping import set_reviewing
 from app.storage.reviews import reviews_of_image
-from app.storage.tables import StandingRow
+from app.storage.second_looks import count_looks
+from app.storage.tables import SecondLookRow, StandingRow
 from tests.parts import Workshop
 
 STEPS = st.lists(st.tuples(st.integers(0, 1), st.one_of(st.sampled_from(list(Verdict)), st.integers(1, 6))), max_size=8)
@@ -49,3 +53,32 @@ def assert_standings(workshop: Workshop, ids: list[int]) -> None:
             assert standing.verdict == (effective.verdict if effective else None)
             assert standing.reviewed_at == (effective.reviewed_at if effective else None)
             assert [row.ordinal for row in rows] == list(range(len(rows)))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(list(Consensus)),
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(list(Verdict))), max_size=5),
+)
+def test_standings_follow_the_rule(workshop: Workshop, rule: Consensus, steps: list[tuple[str, Verdict]]) -> None:
+    """Under any rule, whatever was there before; and the counters count just the rows that there are."""
+    if not (workshop.folder / "frames").exists():
+        workshop.add(workshop.fill({"football/a.png": 250, "background/b.png": 250}))
+    image_id = workshop.image_id(1, "football/a.png")
+    for reviewer, verdict in steps:
+        workshop.call(image_id, verdict, reviewer)
+    set_reviewing(workshop.database, 1, 0.5, ["unsure"], rule)
+    with workshop.database.read() as session:
+        standing = session.scalar(select(StandingRow).where(StandingRow.image_id == image_id))
+        looks = session.scalars(select(SecondLookRow)).all()
+        facts = [row.fact for row in reviews_of_image(session, image_id)]
+        waits = any(look.image_id == image_id and look.stage == Stage.SECOND for look in looks)
+        found = find_standing(rule, facts, awaits_second=waits)
+        counted = sum(images for _, _, images in count_looks(session, 1))
+    if standing is not None:
+        assert standing.effective_review_id == (found.review.review_id if found.review else None)
+        assert (standing.verdict, standing.unsettled) == (
+            found.review.verdict if found.review else None,
+            found.unsettled,
+        )
+    assert counted == len(looks)

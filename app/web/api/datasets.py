@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from app.services.agreement import get_team
 from app.services.certificates import certify
 from app.services.dataset_page import edit_dataset
 from app.services.datasets import (
@@ -19,6 +20,7 @@ from app.services.overview import get_stats
 from app.services.relinking import relink_dataset
 from app.services.removing import archive_dataset, remove_dataset
 from app.services.sign_offs import sign_off, withdraw_sign_off
+from app.web.api.agreement_models import TeamOut
 from app.web.api.cursors import Cursor, Limit, number_cursor
 from app.web.api.models import (
     CertificateOut,
@@ -84,6 +86,12 @@ def move_root(parts: GivenParts, dataset: str, body: RelinkIn) -> RelinkOut:
 def show_stats(parts: GivenParts, dataset: str) -> StatsOut:
     """The counts of a dataset."""
     return StatsOut.of(get_stats(parts.database, dataset))
+
+
+@router.get("/{dataset}/agreement", responses=responses(404, 422))
+def show_agreement(parts: GivenParts, dataset: str) -> TeamOut:
+    """How far people who saw the same images independently agree, and what waits for a second or third person."""
+    return TeamOut.of(get_team(parts.database, dataset))
 
 
 @router.post("/{dataset}/threshold", responses=responses(404, 422))

@@ -97,12 +97,22 @@ def review(
     )
 
 
-def _dataset_of(form: Form, parts: Parts) -> Dataset:
+def dataset_of(form: Form, parts: Parts) -> Dataset:
+    """The dataset that a card's form names.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     with parts.database.read() as session:
         return get_dataset(session, form.text("dataset"))
 
 
-def _parse_verdict(form: Form) -> Verdict:
+def parse_verdict(form: Form) -> Verdict:
+    """The verdict that a card's form holds.
+
+    Raises:
+        InvalidInputError: it is missing, or none.
+    """
     try:
         return Verdict(form.text("verdict"))
     except ValueError as error:
@@ -130,7 +140,7 @@ def undo_mine(request: Request, parts: GivenParts, reviewer: GivenReviewer, form
 
     The page says which one it showed as the latest, so that a form sent twice does not take two back.
     """
-    dataset = _dataset_of(form, parts)
+    dataset = dataset_of(form, parts)
     shown = form.number("review_id")
     try:
         if shown is None:
@@ -172,9 +182,9 @@ def _after(request: Request, parts: Parts, dataset: Dataset, image_id: int | Non
 @router.post("/review/{image_id}", openapi_extra=form_body("dataset", "verdict", "seen_review_id", "request_id"))
 def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id: int, form: GivenForm) -> Response:
     """Give a verdict and show the next image; a card that is out of date gets the present one (409)."""
-    dataset = _dataset_of(form, parts)
+    dataset = dataset_of(form, parts)
     spent_ms = form.number("spent_ms")
-    verdict = _parse_verdict(form)
+    verdict = parse_verdict(form)
     new = NewReview(
         verdict=verdict,
         boxes=_parse_boxes(form) if verdict in WITH_BOXES else None,
