@@ -68,6 +68,11 @@ class Desk:
         found: list[dict[str, Any]] = self.get(f"/api/images/{image}")["reviews"]
         return found
 
+    def image(self, path: str) -> int:
+        """The id of an image, which is given at random."""
+        found: list[dict[str, Any]] = self.get(f"/api/images?dataset=1&order=path&limit=500&text={path}")["items"]
+        return next(int(item["id"]) for item in found if item["path"] == path)
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--no-worker"]
@@ -587,16 +592,17 @@ def test_two_tabs_of_one_person(desk: Desk, sit: Callable[..., Page]) -> None:
     assert [row["verdict"] for row in desk.reviews(21)[before:]] == ["unsure", "positive"]
 
 
-def test_back_takes_a_step_back(sit: Callable[..., Page]) -> None:
+def test_back_takes_a_step_back(desk: Desk, sit: Callable[..., Page]) -> None:
     """Links on the card are steps, verdicts are not; a page that was left comes back with its card."""
-    page = sit("Ada", "/review?image=30")
+    first = desk.image("background/020.png")
+    page = sit("Ada", f"/review?image={first}")
     press(page, "d")
     second = page.evaluate(IMAGE)
     press(page, "d")
     page.go_back()
     page.wait_for_function(f"image => {IMAGE} === image", arg=second)
     page.go_back()
-    page.wait_for_function(f"() => {IMAGE} === '30'")
+    page.wait_for_function(f"image => {IMAGE} === image", arg=str(first))
     page.go_forward()
     page.wait_for_function(f"image => {IMAGE} === image", arg=second)
     page.get_by_role("link", name="All about this image").click()
