@@ -489,6 +489,7 @@ def test_openapi_documents_every_route(browser: Browser) -> None:
         ("post", "/api/datasets/{dataset}/threshold"),
         ("post", "/api/datasets/{dataset}/sign-off"),
         ("delete", "/api/datasets/{dataset}/sign-off"),
+        ("get", "/api/datasets/{dataset}/agreement"),
         ("get", "/api/datasets/{dataset}/certificate"),
         ("post", "/api/relocations"),
         ("get", "/api/relocations/{relocation_id}"),
