@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Server, serving
-from tests.browser.test_pages import AXE, RUN_AXE
+from tests.browser.looking import find_violations
 from tests.browser.test_whole_loop import press
 
 PASSWORD = "correct horse"
@@ -76,15 +76,6 @@ def sign_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds, and whether the page scrolls sideways."""
-    page.evaluate(AXE)
-    found: list[str] = page.evaluate(RUN_AXE)
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append("scrolls sideways")
-    return found
-
-
 def test_set_up_sign_in_review_sign_out(team: Server, filled: dict[str, Any], visit: Callable[..., Page]) -> None:
     """The whole way, from the link on the server's terminal to a reviewer's verdict under her own name."""
     admin = visit()
@@ -92,7 +83,7 @@ def test_set_up_sign_in_review_sign_out(team: Server, filled: dict[str, Any], vi
     for theme, width in (("light", 390), ("dark", 1440)):
         looking = visit(theme, width)
         looking.goto(find_link(team))
-        assert violations(looking) == []
+        assert find_violations(looking) == []
     admin.get_by_label("Your name").fill("Ada")
     admin.get_by_label("Password", exact=True).fill(PASSWORD)
     admin.get_by_label("The same again").fill(PASSWORD)
@@ -159,31 +150,31 @@ def test_accessible(filled: dict[str, Any], accounts: None, visit: Callable[...,
     page = visit(theme, width)
     found: dict[str, list[str]] = {}
     page.goto("/login?next=/account")
-    found["login"] = violations(page)
+    found["login"] = find_violations(page)
     page.get_by_label("Name", exact=True).fill("Ada")
     page.get_by_label("Password", exact=True).fill("wrong password")
     page.get_by_role("button", name="Sign in").click()
-    found["login, wrong"] = violations(page)
+    found["login, wrong"] = find_violations(page)
     sign_in(page, "Ada")
     page.get_by_label("What the new token is for").fill("nightly")
     page.get_by_role("button", name="Make a token").click()
     expect(page.locator("[data-token]")).to_contain_text("tl_")
-    found["account, token"] = violations(page)
+    found["account, token"] = find_violations(page)
     page.get_by_label("Present password").fill("wrong")
     page.get_by_label("New password").fill("short")
     page.get_by_label("The same again").fill("short")
     page.get_by_role("button", name="Change the password").click()
-    found["account, wrong"] = violations(page)
+    found["account, wrong"] = find_violations(page)
     for path in ("/account", "/admin", "/admin/access", "/admin/activity", "/settings", "/review", "/"):
         page.goto(path)
-        found[path] = violations(page)
+        found[path] = find_violations(page)
     page.goto("/admin")
     page.get_by_text("New password").first.click()
     page.get_by_label("Name, recorded").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same again").fill("other")
     page.get_by_role("button", name="Add the account").click()
-    found["admin, wrong"] = violations(page)
+    found["admin, wrong"] = find_violations(page)
     assert {place: wrong for place, wrong in found.items() if wrong} == {}
 
 

@@ -19,7 +19,7 @@ from app.config import Settings
 from app.storage.database import Database
 from app.storage.migrating import migrate
 from tests.browser.conftest import ROOT
-from tests.browser.test_pages import AXE, RUN_AXE
+from tests.browser.looking import find_violations
 from tests.browser.test_whole_loop import SEEN, press
 from tests.parts import SetClock, Workshop, bare_environment
 
@@ -647,11 +647,7 @@ def test_accessible_in_every_state(desk: Desk, sit: Callable[..., Page], theme: 
     found: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
-        page.evaluate(AXE)
-        violations = page.evaluate(RUN_AXE)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            violations.append("scrolls sideways")
-        if violations:
+        if violations := find_violations(page):
             found[state] = violations
 
     key(page, "b", "Enter")

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.services.clock import utc_now
 from app.storage.database import Database
 from tests.browser.conftest import Server, Tab, serving
-from tests.browser.test_pages import AXE, RUN_AXE
+from tests.browser.looking import find_violations
 from tests.browser.test_whole_loop import SEEN
 from tests.parts import Workshop
 from tests.services.test_duplicates import scene
@@ -83,11 +83,7 @@ def test_accessible(copied: Server, show: Callable[..., Page], theme: str, width
     found: dict[str, list[str]] = {}
     for path in [*paths, f"/images/{one}", f"/images/{other}", f"/review?called={other}", f"/review?called={third}"]:
         page.goto(copied.base + path)
-        page.evaluate(AXE)
-        violations = page.evaluate(RUN_AXE)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            violations.append("scrolls sideways")
-        if violations:
+        if violations := find_violations(page):
             found[path] = violations
     assert found == {}
 

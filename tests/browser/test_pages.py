@@ -1,16 +1,15 @@
 """Every page in both themes and two widths: no violation of WCAG that axe finds, nothing wider than the screen."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, Tab
+from tests.browser.looking import find_violations, open_review
 from tests.browser.test_whole_loop import press
 
-AXE = (Path(__file__).parents[1] / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = (
     "/",
     "/review",
@@ -35,8 +34,6 @@ PAGES = (
     "/conflicts",
     "/no-such-page",
 )
-RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
-    'best-practice']})).violations.map(found => found.id + ': ' + found.nodes.map(node => node.target).join(' '))"""
 MISSING = "404 (Not Found)"  # the browser itself reports the page that is not there
 
 
@@ -51,11 +48,7 @@ def test_accessible(
     found: dict[str, list[str]] = {}
     for path in PAGES:
         tab.page.goto(path)
-        tab.page.evaluate(AXE)
-        violations = tab.page.evaluate(RUN_AXE)
-        if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            violations.append("scrolls sideways")
-        if violations:
+        if violations := find_violations(tab.page):
             found[path] = violations
 
     assert found == {}
@@ -78,7 +71,7 @@ def test_first_visit_is_dark(scanned: dict[str, Any], open_tab: Callable[..., Ta
 def test_double_press_answers_one_card(server: Server, scanned: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
     """Two quick presses of a key give one verdict, and undo takes it back."""
     page = open_tab(reviewer="Grace").page
-    page.goto(f"/review?dataset={scanned['id']}")
+    open_review(page, scanned["id"])
     page.wait_for_function("() => document.querySelector('[data-stage-image]').complete")
     page.wait_for_timeout(200)
     before = server.get(f"/api/datasets/{scanned['id']}/stats")["reviewed"]
@@ -97,7 +90,7 @@ def test_double_press_answers_one_card(server: Server, scanned: dict[str, Any], 
 def test_live_region_and_focus(scanned: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
     """After a verdict the focus is on the next card's heading, and the live region says what was saved."""
     page = open_tab(reviewer="Grace").page
-    page.goto(f"/review?dataset={scanned['id']}")
+    open_review(page, scanned["id"])
 
     press(page, "3")
 
@@ -109,7 +102,7 @@ def test_live_region_and_focus(scanned: dict[str, Any], open_tab: Callable[..., 
 def test_without_javascript(server: Server, scanned: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
     """A verdict and its undo work by plain forms."""
     page = open_tab(reviewer="Joan", java_script_enabled=False).page
-    page.goto(f"/review?dataset={scanned['id']}")
+    open_review(page, scanned["id"])
     before = server.get(f"/api/datasets/{scanned['id']}/stats")["unsure"]
 
     page.get_by_role("button", name="Unsure").click()
@@ -143,7 +136,7 @@ def test_threshold_slider(server: Server, scanned: dict[str, Any], open_tab: Cal
 def test_phone(scanned: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
     """On a phone the four answers stand at the bottom, within reach, as large as a thumb."""
     page = open_tab(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).page
-    page.goto(f"/review?dataset={scanned['id']}")
+    open_review(page, scanned["id"])
 
     for name in ("Yes", "No", "Unsure", "Discard"):
         box = page.get_by_role("button", name=name).first.bounding_box()

@@ -14,7 +14,7 @@ from app.services.scans import request_scan
 from app.storage.database import Database
 from app.storage.scans import update_scan
 from tests.browser.conftest import Server, Tab, serving
-from tests.browser.test_pages import AXE, RUN_AXE
+from tests.browser.looking import find_violations
 from tests.parts import ColourDetector, Workshop
 
 FILES = {f"football/{number}.png": 120 + number for number in range(9)} | {
@@ -80,11 +80,7 @@ def test_accessible(watched: Server, show: Callable[..., Page], theme: str, widt
     found: dict[str, list[str]] = {}
     for path in PAGES:
         page.goto(watched.base + path)
-        page.evaluate(AXE)
-        violations = page.evaluate(RUN_AXE)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            violations.append("scrolls sideways")
-        if violations:
+        if violations := find_violations(page):
             found[path] = violations
     assert found == {}
 

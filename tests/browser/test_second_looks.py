@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, Tab
-from tests.browser.test_pages import AXE, RUN_AXE
+from tests.browser.looking import find_violations
 from tests.browser.test_whole_loop import press
 
 
@@ -32,15 +32,6 @@ def switch_on(page: Page, dataset: int) -> None:
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds, and whether the page is wider than the screen."""
-    page.evaluate(AXE)
-    found: list[str] = page.evaluate(RUN_AXE)
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append("scrolls sideways")
-    return found
-
-
 def test_two_people_and_a_third(server: Server, team: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
     """Ada calls two, Bob agrees on one and differs on the other, undoes it and differs again; Cy settles it."""
     number = team["id"]
@@ -58,7 +49,7 @@ def test_two_people_and_a_third(server: Server, team: dict[str, Any], open_tab: 
     for theme, width in (("dark", 1440), ("light", 390)):
         bob.set_viewport_size({"width": width, "height": 844})
         bob.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        assert violations(bob) == []
+        assert find_violations(bob) == []
     bob.set_viewport_size({"width": 1440, "height": 900})
     press(bob, "1")
     expect(bob.locator("#live")).to_contain_text("Saved")
@@ -73,14 +64,14 @@ def test_two_people_and_a_third(server: Server, team: dict[str, Any], open_tab: 
     for theme, width in (("dark", 390), ("light", 1440)):
         cy.set_viewport_size({"width": width, "height": 844})
         cy.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        assert violations(cy) == []
+        assert find_violations(cy) == []
     press(cy, "1")
     expect(cy.get_by_role("heading", level=1)).to_have_text("Nothing to settle")
     agreement = server.get(f"/api/datasets/{number}/agreement")
     assert (agreement["overall"]["images"], agreement["overall"]["agreed"], agreement["waiting_settling"]) == (2, 1, 0)
     cy.goto(f"/stats?dataset={number}")
     expect(cy.locator("#team")).to_contain_text("50.0 %")
-    assert violations(cy) == []
+    assert find_violations(cy) == []
 
 
 def test_a_party_ticks_the_box_first(server: Server, team: dict[str, Any], open_tab: Callable[..., Tab]) -> None:
