@@ -26,11 +26,17 @@ class Tally:
     verdict: Verdict | None
     images: int
     unsettled: bool = False  #: people have spoken, and no verdict stands
+    signed: bool = False  #: the sign-off that stands covers them, with the bytes that they have
 
     @property
-    def key(self) -> "tuple[Side, Verdict | None, bool]":
+    def key(self) -> "TallyKey":
         """What sets it apart within a bin."""
-        return self.given, self.verdict, self.unsettled
+        return self.given, self.verdict, self.unsettled, self.signed
+
+    @property
+    def uncalled(self) -> bool:
+        """Whether nobody has called them."""
+        return self.verdict is None and not self.unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,14 @@ class DatasetCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedCounts:
+    """Images that a sign-off covered: for how many it still holds, and for how many it ceased to."""
+
+    holding: int  #: without a verdict or a flag; those called as they are filed are in neither
+    lost: int  #: changed, gone, flagged, or called against their folder
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseCounts:
     """Images of one given label that a sign-off now would release."""
 
@@ -67,7 +81,8 @@ def bin_of(score: float) -> int:
     return BINS - 1 if score >= 1.0 else floor(score * BINS + HAIR)
 
 
-Below = Mapping[tuple[Side, Verdict | None, bool], int]
+TallyKey = tuple[Side, Verdict | None, bool, bool]  #: given label, verdict, unsettled, signed
+Below = Mapping[TallyKey, int]
 
 
 def split_by_flag(tally: Tally, threshold: float, below: Below) -> int:
@@ -142,9 +157,21 @@ def count_released(
         if side is not None:
             settled[tally.given] += tally.images
             errors[tally.given] += tally.images if side is not tally.given else 0
-        elif tally.verdict is None and not tally.unsettled and tally.bin >= 0:
+        elif tally.uncalled and tally.bin >= 0:
             agreeing[tally.given] += tally.images - split_by_flag(tally, threshold, below)
     for tally in conflicts:
-        called = tally.verdict is not None or tally.unsettled
-        agreeing[tally.given] -= tally.images if tally.bin >= 0 and not called else 0
+        agreeing[tally.given] -= tally.images if tally.bin >= 0 and tally.uncalled else 0
     return {side: ReleaseCounts(settled[side], agreeing[side], errors[side]) for side in Side}
+
+
+def count_signed(
+    tallies: Sequence[Tally], threshold: float, below: Below, conflicts: Sequence[Tally], covered: int
+) -> SignedCounts:
+    """What became of the ``covered`` images of a sign-off; the rest as in :func:`count_tallies`."""
+    holding = kept = 0
+    agreeing = [(tally, tally.images - split_by_flag(tally, threshold, below)) for tally in tallies]
+    for tally, images in [*agreeing, *((tally, -tally.images) for tally in conflicts)]:
+        if tally.signed and tally.bin >= 0:
+            holding += images if tally.uncalled else 0
+            kept += images if tally.uncalled or side_of(tally.verdict) is tally.given else 0
+    return SignedCounts(holding, covered - kept)

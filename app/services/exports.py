@@ -25,8 +25,8 @@ from app.storage import exports as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.exports import Export
-from app.storage.sign_offs import count_holding, find_sign_off
-from app.storage.tallies import count_dataset
+from app.storage.sign_offs import find_sign_off
+from app.storage.tallies import count_covered, count_dataset
 from app.storage.workers import is_alive
 
 log = structlog.get_logger()
@@ -269,7 +269,7 @@ def view_export_page(database: Database, dataset: Dataset | None) -> ExportPage:
     with database.read() as session:
         counts = count_dataset(session, dataset)
         sign_off = find_sign_off(session, dataset.id)
-        signed = count_holding(session, dataset, sign_off.id) if sign_off else 0
+        signed = count_covered(session, dataset, sign_off.images).holding if sign_off else 0
         return ExportPage(
             dataset=view_dataset(session, dataset),
             ready=counts.tp + counts.fp + counts.fn + counts.tn + signed,

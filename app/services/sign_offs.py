@@ -9,6 +9,7 @@ from app.services.datasets import get_dataset
 from app.storage import sign_offs as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
+from app.storage.tallies import count_covered
 
 NO_BOUND = "none"  #: until an audit gives one
 
@@ -64,6 +65,5 @@ def find_sign_off(session: Session, dataset: Dataset) -> SignOffView | None:
     found = stored.find_sign_off(session, dataset.id)
     if found is None:
         return None
-    holding = stored.count_holding(session, dataset, found.id)
-    lost = stored.count_lost(session, dataset, found.id)
-    return SignOffView(found.by, found.at, found.images, holding, lost, found.bound)
+    counts = count_covered(session, dataset, found.images)
+    return SignOffView(found.by, found.at, found.images, counts.holding, counts.lost, found.bound)

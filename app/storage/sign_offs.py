@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Select, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.datasets import Dataset
 from app.storage.images import disagreement, uncalled
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow
+from app.storage.tallies import recount
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
     session.execute(insert(SignedImageRow).from_select(["sign_off_id", "image_id", "sha256"], covered))
     total = session.scalar(select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id))
     session.execute(update(SignOffRow).where(SignOffRow.id == sign_off_id).values(images=total))
+    recount(session, dataset.id)
     return sign_off_id
 
 
@@ -64,47 +66,10 @@ def withdraw_sign_offs(session: Session, dataset_id: int, now: datetime) -> int:
         .values(withdrawn_at=now)
         .returning(SignOffRow.id)
     )
-    return len(result.all())
-
-
-def count_holding(session: Session, dataset: Dataset, sign_off_id: int) -> int:
-    """Images for which a sign-off still holds: same bytes, no flag, no verdict."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(SignedImageRow)
-            .join(ImageRow, and_(ImageRow.id == SignedImageRow.image_id, ImageRow.sha256 == SignedImageRow.sha256))
-            .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
-            .join(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
-            .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
-            .where(
-                SignedImageRow.sign_off_id == sign_off_id,
-                uncalled(),
-                ~disagreement(),
-                ~ImageRow.duplicate_conflict,
-            )
-        )
-        or 0
-    )
-
-
-def count_lost(session: Session, dataset: Dataset, sign_off_id: int) -> int:
-    """Images for which a sign-off ceased to hold: changed, gone, flagged, or called against their folder."""
-    kept = (
-        select(SignedImageRow.image_id)
-        .join(ImageRow, and_(ImageRow.id == SignedImageRow.image_id, ImageRow.sha256 == SignedImageRow.sha256))
-        .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
-        .join(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == dataset.detector_id))
-        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
-        .where(
-            SignedImageRow.sign_off_id == sign_off_id,
-            ~disagreement(),
-            ~ImageRow.duplicate_conflict,
-            or_(uncalled(), StandingRow.verdict == ImageRow.given),
-        )
-    )
-    lost = select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id, SignedImageRow.image_id.not_in(kept))
-    return session.scalar(lost) or 0
+    withdrawn = len(result.all())
+    if withdrawn:
+        recount(session, dataset_id)
+    return withdrawn
 
 
 def _in_conflict(dataset_id: int) -> Select[int]:

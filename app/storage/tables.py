@@ -438,7 +438,7 @@ class StandingRow(Base):
 
 
 class TallyRow(Base):
-    """How many images a dataset has with one given label, in one bin of scores, under one verdict.
+    """How many images a dataset has with one given label, in one bin of scores, under one verdict, signed or not.
 
     Kept in the transaction of each change. It holds nothing that cannot be counted; it saves every page from counting.
     """
@@ -449,6 +449,7 @@ class TallyRow(Base):
     given: Mapped[str] = mapped_column(primary_key=True)
     bin: Mapped[int] = mapped_column(primary_key=True)  #: see :mod:`app.domain.counting`
     verdict: Mapped[str] = mapped_column(primary_key=True)  #: or ``none``
+    signed: Mapped[bool] = mapped_column(primary_key=True)  #: the sign-off that stands covers them as they are
     images: Mapped[int]
 
     __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none", "unsettled")))

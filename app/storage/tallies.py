@@ -1,4 +1,4 @@
-"""How many images a dataset has, by given label, score bin and verdict: kept, so that no page counts a million rows.
+"""How many images a dataset has, by label, score bin, verdict and sign-off: kept, so no page counts a million rows.
 
 Every function of this layer that changes which images there are, what is scored or what stands wraps the change in
 :func:`keeping`, in the same transaction; a change to a whole dataset ends with :func:`recount`.
@@ -20,19 +20,23 @@ from app.domain.counting import (
     UNSCORED,
     DatasetCounts,
     ReleaseCounts,
+    SignedCounts,
     Tally,
+    TallyKey,
     bin_of,
     count_released,
+    count_signed,
     count_tallies,
 )
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
 from app.storage.images import disagreement
-from app.storage.tables import DatasetRow, ImageRow, ScoreRow, StandingRow, TallyRow
+from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow, TallyRow
 
 NOBODY, UNSETTLED = "none", "unsettled"  #: in place of a verdict
-Key = tuple[str, int, str]  #: given label, bin, verdict
+KEY = ("given", "bin", "verdict", "signed")  #: what images are tallied by
+Key = tuple[str, int, str, bool]
 AT_ONCE = 500  #: parameters of one statement
 
 
@@ -46,19 +50,36 @@ def _verdict_column() -> ColumnElement[str]:
     return case((StandingRow.unsettled.is_not(None), UNSETTLED), else_=standing).label("verdict")
 
 
-def _tallied(*chosen: ColumnElement[bool]) -> Any:
-    """Images that are not missing, grouped as tallies are."""
+def _covering(dataset_id: int) -> ColumnElement[bool]:
+    """Whether the sign-off of a dataset that stands covers an image, with the bytes that it has."""
+    standing = select(func.max(SignOffRow.id)).where(
+        SignOffRow.dataset_id == dataset_id, SignOffRow.withdrawn_at.is_(None)
+    )
+    return and_(
+        SignedImageRow.image_id == ImageRow.id,
+        SignedImageRow.sign_off_id == standing.scalar_subquery(),
+        SignedImageRow.sha256 == ImageRow.sha256,
+    )
+
+
+def _signed_column() -> ColumnElement[bool]:
+    return SignedImageRow.image_id.is_not(None).label("signed")
+
+
+def _tallied(dataset_id: int, *chosen: ColumnElement[bool]) -> Any:
+    """Images of a dataset that are not missing, grouped as tallies are."""
     number = case(
         (ImageRow.unreadable.is_not(None), UNREADABLE), (ScoreRow.score.is_(None), UNSCORED), else_=score_bin()
     ).label("bin")
-    verdict = _verdict_column()
+    key = (ImageRow.dataset_id, ImageRow.given, number, _verdict_column(), _signed_column())
     return (
-        select(ImageRow.dataset_id, ImageRow.given, number, verdict, func.count().label("images"))
+        select(*key, func.count().label("images"))
         .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
         .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == DatasetRow.detector_id))
         .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .outerjoin(SignedImageRow, _covering(dataset_id))
         .where(ImageRow.missing_since.is_(None), *chosen)
-        .group_by(ImageRow.dataset_id, ImageRow.given, number, verdict)
+        .group_by(*key)
     )
 
 
@@ -66,8 +87,8 @@ def _count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> 
     found: Counter[Key] = Counter()
     for start in range(0, len(image_ids), AT_ONCE):
         some = ImageRow.id.in_(image_ids[start : start + AT_ONCE])
-        for row in session.execute(_tallied(some, ImageRow.dataset_id + 0 == dataset_id)):
-            found[row.given, row.bin, row.verdict] += row.images
+        for row in session.execute(_tallied(dataset_id, some, ImageRow.dataset_id + 0 == dataset_id)):
+            found[row.given, row.bin, row.verdict, row.signed] += row.images
     return found
 
 
@@ -87,14 +108,14 @@ def keeping_new(session: Session, dataset_id: int) -> Iterator[None]:
     """The same for images that the block adds to a dataset."""
     last = session.scalar(select(func.max(ImageRow.id))) or 0
     yield
-    rows = session.execute(_tallied(ImageRow.id > last, ImageRow.dataset_id + 0 == dataset_id))
-    _add(session, dataset_id, Counter({(row.given, row.bin, row.verdict): row.images for row in rows}))
+    rows = session.execute(_tallied(dataset_id, ImageRow.id > last, ImageRow.dataset_id + 0 == dataset_id))
+    _add(session, dataset_id, Counter({(row.given, row.bin, row.verdict, row.signed): row.images for row in rows}))
 
 
 def _add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
     rows = [
-        {"dataset_id": dataset_id, "given": given, "bin": number, "verdict": verdict, "images": change}
-        for (given, number, verdict), change in changes.items()
+        {"dataset_id": dataset_id, **dict(zip(KEY, key, strict=True)), "images": change}
+        for key, change in changes.items()
         if change
     ]
     if not rows:
@@ -102,23 +123,23 @@ def _add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
     dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
     statement = dialect.insert(TallyRow)
     statement = statement.on_conflict_do_update(
-        index_elements=["dataset_id", "given", "bin", "verdict"],
+        index_elements=["dataset_id", *KEY],
         set_={"images": TallyRow.images + statement.excluded.images},
     )
     session.execute(statement, rows)
 
 
 def recount(session: Session, dataset_id: int) -> None:
-    """Count a dataset's images anew: for what changes all of them, as another detector does."""
+    """Count a dataset's images anew: for what changes all of them, as another detector or a sign-off does."""
     session.execute(delete(TallyRow).where(TallyRow.dataset_id == dataset_id))
-    columns = ["dataset_id", "given", "bin", "verdict", "images"]
-    session.execute(insert(TallyRow).from_select(columns, _tallied(ImageRow.dataset_id == dataset_id)))
+    counted = _tallied(dataset_id, ImageRow.dataset_id == dataset_id)
+    session.execute(insert(TallyRow).from_select(["dataset_id", *KEY, "images"], counted))
 
 
 def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
     """A dataset's tallies."""
     rows = session.execute(
-        select(TallyRow.given, TallyRow.bin, TallyRow.verdict, TallyRow.images).where(
+        select(TallyRow.given, TallyRow.bin, TallyRow.verdict, TallyRow.signed, TallyRow.images).where(
             TallyRow.dataset_id == dataset_id, TallyRow.images != 0
         )
     )
@@ -127,17 +148,18 @@ def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
 
 def _tally(row: Any) -> Tally:
     verdict = None if row.verdict in (NOBODY, UNSETTLED) else Verdict(row.verdict)
-    return Tally(Side(row.given), row.bin, verdict, row.images, row.verdict == UNSETTLED)
+    return Tally(Side(row.given), row.bin, verdict, row.images, row.verdict == UNSETTLED, bool(row.signed))
 
 
-def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | None, bool], int]:
+def _below(session: Session, dataset: Dataset) -> dict[TallyKey, int]:
     """Images in the threshold's own bin with a score under it: a few, as thresholds lie at the edge of bins mostly."""
     edge = bin_of(dataset.threshold)
-    verdict = _verdict_column()
+    key = (ScoreRow.given, literal(edge).label("bin"), _verdict_column(), _signed_column())
     rows = session.execute(
-        select(ScoreRow.given, literal(edge).label("bin"), verdict, func.count().label("images"))
+        select(*key, func.count().label("images"))
         .join(ImageRow, ImageRow.id == ScoreRow.image_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
+        .outerjoin(SignedImageRow, _covering(dataset.id))
         .where(
             ScoreRow.dataset_id == dataset.id,
             ScoreRow.detector_id == dataset.detector_id,
@@ -147,7 +169,7 @@ def _below(session: Session, dataset: Dataset) -> dict[tuple[Side, Verdict | Non
             score_bin() == edge,
             ImageRow.unreadable.is_(None),
         )
-        .group_by(ScoreRow.given, verdict)
+        .group_by(*key)
     )
     tallies = [_tally(row) for row in rows]
     return {tally.key: tally.images for tally in tallies}
@@ -157,7 +179,7 @@ def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     """Images flagged for nothing but a copy in the other folder: few, and found by an index of their own."""
     agrees = or_(ScoreRow.score.is_(None), ~disagreement())
     here = and_(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, ImageRow.unreadable.is_(None))
-    rows = session.execute(_tallied(here, agrees))
+    rows = session.execute(_tallied(dataset.id, here, agrees))
     return [_tally(row) for row in rows]
 
 
@@ -171,6 +193,12 @@ def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, Rel
     """What a sign-off now would release, by given label."""
     tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
     return count_released(tallies, dataset.threshold, below, _conflicts(session, dataset))
+
+
+def count_covered(session: Session, dataset: Dataset, covered: int) -> SignedCounts:
+    """What became of the ``covered`` images of the sign-off that stands."""
+    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    return count_signed(tallies, dataset.threshold, below, _conflicts(session, dataset), covered)
 
 
 def count_images(session: Session, dataset_id: int) -> tuple[int, int]:

@@ -3,17 +3,19 @@
 import random
 import shutil
 from collections import Counter
-from dataclasses import astuple
+from contextlib import suppress
 
 import pytest
 
-from app.domain.counting import DatasetCounts, ReleaseCounts, bin_of
+from app.domain.counting import DatasetCounts, ReleaseCounts, SignedCounts, bin_of
 from app.domain.flagging import disagrees
 from app.domain.images import Side
 from app.domain.reviewing import Verdict, side_of, upholds_flag
+from app.errors import ConflictError
 from app.services.datasets import set_threshold
+from app.services.sign_offs import sign_off, withdraw_sign_off
 from app.storage.images import ImageRecord, iter_images
-from app.storage.tallies import count_dataset, count_dataset_released, histogram, read_tallies, recount
+from app.storage.tallies import count_covered, count_dataset, count_dataset_released, histogram, read_tallies, recount
 from tests.parts import ColourDetector, Workshop, draw
 
 STEPS = 60
@@ -71,13 +73,36 @@ def released(records: list[ImageRecord], threshold: float) -> dict[Side, Release
     return found
 
 
+def covered(workshop: Workshop, records: list[ImageRecord], threshold: float) -> tuple[int, SignedCounts] | None:
+    """What became of the images of the sign-off that stands, one after the other."""
+    with workshop.database.engine.connect() as connection:
+        newest = connection.exec_driver_sql("SELECT max(id) FROM sign_offs WHERE withdrawn_at IS NULL").scalar()
+        if newest is None:
+            return None
+        rows = connection.exec_driver_sql("SELECT image_id, sha256 FROM signed_images WHERE sign_off_id = ?", (newest,))
+        signed = dict(tuple(row) for row in rows)
+    agreeing = [
+        record
+        for record in records
+        if signed.get(record.id) == record.sha256 is not None
+        and record.unreadable is None
+        and record.score is not None
+        and not is_flagged(record, threshold)
+    ]
+    holding = sum(record.verdict is None for record in agreeing)
+    called = sum(record.verdict is not None and side_of(record.verdict) is record.given for record in agreeing)
+    return len(signed), SignedCounts(holding, len(signed) - holding - called)
+
+
 def check(workshop: Workshop) -> None:
     """Everything that tallies answer, against counting."""
     records, dataset = all_images(workshop), workshop.dataset(1)
     readable = [record for record in records if record.score is not None and record.unreadable is None]
+    signed = covered(workshop, records, dataset.threshold)
     with workshop.database.read() as session:
         assert count_dataset(session, dataset) == counted(records, dataset.threshold)
         assert count_dataset_released(session, dataset) == released(records, dataset.threshold)
+        assert signed is None or count_covered(session, dataset, signed[0]) == signed[1]
         assert histogram(session, 1) == Counter((record.given, bin_of(record.score or 0.0)) for record in readable)
 
 
@@ -96,7 +121,7 @@ class Events:
         self.chance.choice(
             (
                 *(self.call, self.call, self.undo, self.scan, self.remove, self.add),
-                *(self.spoil, self.refile, self.copy, self.threshold),
+                *(self.spoil, self.refile, self.copy, self.threshold, self.sign, self.withdraw),
             )
         )()
 
@@ -148,6 +173,16 @@ class Events:
         side = self.chance.choice(("football", "background"))
         shutil.copyfile(self.root / self._file(), self.root / side / f"{self.names}.png")
 
+    def sign(self) -> None:
+        """A person signs off what agrees."""
+        with suppress(ConflictError):  # nothing has been scanned yet
+            sign_off(self.workshop.database, self.workshop.clock, 1, "Ada")
+
+    def withdraw(self) -> None:
+        """And takes it back, sometimes."""
+        if self.chance.random() < 0.3:
+            withdraw_sign_off(self.workshop.database, self.workshop.clock, 1)
+
     def threshold(self) -> None:
         """A person moves the threshold, to the edge of a bin or into one."""
         chosen = self.chance.choice((0.0, 1.0, 0.29, self.chance.randrange(256) / 255, self.chance.random()))
@@ -171,9 +206,9 @@ def test_counting_anew_changes_nothing(workshop: Workshop) -> None:
     for _ in range(STEPS):
         events.happen()
     with workshop.database.write() as session:
-        kept = Counter({astuple(tally)[:3]: tally.images for tally in read_tallies(session, 1)})
+        kept = Counter({(tally.bin, *tally.key): tally.images for tally in read_tallies(session, 1)})
         recount(session, 1)
-        assert Counter({astuple(tally)[:3]: tally.images for tally in read_tallies(session, 1)}) == kept
+        assert Counter({(tally.bin, *tally.key): tally.images for tally in read_tallies(session, 1)}) == kept
 
 
 def test_the_queue_does_not_read_past_what_is_called(workshop: Workshop) -> None:
