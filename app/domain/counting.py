@@ -40,6 +40,29 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonTally:
+    """Images with one given label, in one bin, on which one person's verdict stands."""
+
+    reviewer: str
+    given: Side
+    bin: int
+    verdict: Verdict
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerCounts:
+    """One reviewer's standing verdicts; ``upheld`` and ``overruled`` are those on flags of the detector."""
+
+    reviewer: str
+    verdicts: int
+    upheld: int
+    overruled: int
+    unsure: int
+    discarded: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetCounts:
     """The counts of a dataset, as the contract names them."""
 
@@ -175,3 +198,29 @@ def count_signed(
             holding += images if tally.uncalled else 0
             kept += images if tally.uncalled or side_of(tally.verdict) is tally.given else 0
     return SignedCounts(holding, covered - kept)
+
+
+def count_people(
+    tallies: Sequence[PersonTally], threshold: float, below: Sequence[PersonTally]
+) -> list[ReviewerCounts]:
+    """Each reviewer's standing verdicts, the busiest first; ``below`` as in :func:`split_by_flag`, as tallies."""
+    under = {(tally.reviewer, tally.given, tally.verdict): tally.images for tally in below}
+    total: Counter[tuple[str, Verdict]] = Counter()
+    flagged: Counter[tuple[str, bool | None]] = Counter()
+    for tally in tallies:
+        total[tally.reviewer, tally.verdict] += tally.images
+        plain = Tally(tally.given, tally.bin, tally.verdict, tally.images)
+        own = {plain.key: under.get((tally.reviewer, tally.given, tally.verdict), 0)}
+        flagged[tally.reviewer, upholds_flag(tally.given, tally.verdict)] += split_by_flag(plain, threshold, own)
+    people = [
+        ReviewerCounts(
+            reviewer=name,
+            verdicts=sum(total[name, verdict] for verdict in Verdict),
+            upheld=flagged[name, True],
+            overruled=flagged[name, False],
+            unsure=total[name, Verdict.UNSURE],
+            discarded=total[name, Verdict.DISCARD],
+        )
+        for name in sorted({tally.reviewer for tally in tallies})
+    ]
+    return sorted(people, key=lambda person: -person.verdicts)

@@ -15,7 +15,8 @@ from app.services.scans import ScanView, find_latest_scan, model_notice
 from app.services.workers import liveness
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
-from app.storage.reviews import count_by_reviewer, recent_times
+from app.storage.person_tallies import count_by_reviewer
+from app.storage.reviews import recent_times
 from app.storage.tallies import count_dataset, histogram
 
 LINES = 50  #: datasets on the overview

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
-from app.storage.images import ImageRecord
+from app.storage.images import ImageRecord, in_conflict, unreadable_of
 from app.storage.tables import DetectorRow, ImageRow, ReviewRow, ScoreRow, StandingRow
+from app.storage.tallies import has_unscored
 
 CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
 SEARCHED = 20_000  #: paths that are searched along the index at once
@@ -164,15 +165,15 @@ def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str)
         sides = [side for side in Side if wanted.given in (None, side) and dataset.detector_id is not None]
         streams = [_scores(dataset, wanted, few, order, side) for side in sides]
         others = ~exists().where(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0))
-        ends_here = wanted.scored
+        ends_here = wanted.scored or not has_unscored(session, dataset.id)
     return streams if ends_here else [*streams, _paths(dataset, wanted, few, 2, 1, (others,))]
 
 
 def _find_few(session: Session, dataset: Dataset, wanted: Wanted) -> list[int] | None:
-    """The images that a filter on copies or verdicts leaves, if they are few; else None, as without such a filter."""
-    if wanted.duplicate_conflict:
-        copied = select(ImageRow.id).where(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict)
-        ids = session.scalars(copied.limit(FEW + 1)).all()
+    """The images that a filter on copies, reading or verdicts leaves, if they are few; else None, as without one."""
+    if wanted.duplicate_conflict or wanted.unreadable:
+        chosen_ids = in_conflict(dataset.id) if wanted.duplicate_conflict else unreadable_of(dataset.id)
+        ids = session.scalars(chosen_ids.limit(FEW + 1)).all()
         return None if len(ids) > FEW else list(ids)
     if not wanted.about_verdicts:
         return None

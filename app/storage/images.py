@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.domain.consensus import Unsettled
@@ -106,6 +106,19 @@ def disagreement() -> ColumnElement[bool]:
     )
 
 
+def in_conflict(dataset_id: int) -> Select[int]:
+    """Ids of the images with a copy in the other folder: few, and found by an index of their own.
+
+    Meant for ``IN``: as a condition among others SQLite takes it for one that half the dataset meets.
+    """
+    return select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.duplicate_conflict)
+
+
+def unreadable_of(dataset_id: int) -> Select[int]:
+    """Ids of the images that could not be read; meant for ``IN`` as well."""
+    return select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.unreadable.is_not(None))
+
+
 def uncalled() -> ColumnElement[bool]:
     """Whether nobody has called an image; one that waits for a second or a third person is called."""
     return and_(StandingRow.verdict.is_(None), StandingRow.unsettled.is_(None))
@@ -202,7 +215,8 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     if wanted.duplicate_conflict:
         conditions.append(and_(ImageRow.duplicate_conflict))
     if wanted.unreadable:
-        conditions.append(ImageRow.unreadable.is_not(None))
+        unread = ImageRow.unreadable.is_not(None)
+        conditions.append(unread if wanted.dataset_id is None else ImageRow.id.in_(unreadable_of(wanted.dataset_id)))
     if wanted.reviewed is not None:
         conditions.append(StandingRow.verdict.is_not(None) if wanted.reviewed else StandingRow.verdict.is_(None))
     if wanted.given is not None:

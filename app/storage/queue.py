@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import Dataset
-from app.storage.images import uncalled
+from app.storage.images import in_conflict, uncalled
 from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
 
 FIRST = -2.0  #: less than minus any suspicion
@@ -108,7 +108,7 @@ def _conflicts(
             LeaseRow,
             and_(LeaseRow.image_id == ImageRow.id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
         )
-        .where(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, LeaseRow.image_id.is_(None))
+        .where(ImageRow.id.in_(in_conflict(dataset.id)), LeaseRow.image_id.is_(None))
     )
     if not called:
         query = query.where(uncalled())

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.consensus import Consensus, Standing, find_standing
-from app.domain.images import Side
 from app.domain.reviewing import ReviewFact, Source, Verdict
 from app.errors import ConflictError
-from app.storage.datasets import MAX_ID, Dataset
-from app.storage.images import disagreement
+from app.storage.datasets import MAX_ID
 from app.storage.second_looks import awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import keeping
@@ -252,15 +250,17 @@ def find_latest_own(session: Session, dataset_id: int, reviewer: str, source: So
 
 def latest_batch(session: Session, dataset_id: int, reviewer: str) -> tuple[str, int] | None:
     """A reviewer's latest grid batch that still counts, and how many of its verdicts do."""
-    row = session.execute(
-        select(ReviewRow.batch_id, func.count().label("total"))
+    newest = session.scalar(
+        select(ReviewRow.batch_id)
         .join(StandingRow, _effective_join())
         .where(ReviewRow.dataset_id == dataset_id, ReviewRow.reviewer == reviewer, ReviewRow.batch_id.is_not(None))
-        .group_by(ReviewRow.batch_id)
-        .order_by(func.max(ReviewRow.id).desc())
+        .order_by(ReviewRow.id.desc())
         .limit(1)
-    ).one_or_none()
-    return None if row is None else (row.batch_id, row.total)
+    )
+    if newest is None:
+        return None
+    counting = select(func.count()).join_from(ReviewRow, StandingRow, _effective_join())
+    return newest, session.scalar(counting.where(ReviewRow.batch_id == newest, ReviewRow.reviewer == reviewer)) or 0
 
 
 def iter_effective(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[tuple[str, Review]]:
@@ -284,57 +284,6 @@ def iter_effective(session: Session, dataset_id: int, chunk: int = 1000) -> Iter
 def find_image_id(session: Session, dataset_id: int, path: str) -> int | None:
     """The image with a path."""
     return session.scalar(select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.path == path))
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewerCounts:
-    """One reviewer's effective verdicts and the median time that they took."""
-
-    reviewer: str
-    verdicts: int
-    upheld: int
-    overruled: int
-    unsure: int
-    discarded: int
-    spent_ms: float | None  #: mean over verdicts with a time under two minutes
-
-
-def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts]:
-    """Each reviewer's effective verdicts in a dataset."""
-
-    def total(condition: ColumnElement[bool]) -> Any:
-        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-    against = or_(
-        and_(ImageRow.given == Side.POSITIVE, ReviewRow.verdict == Verdict.NEGATIVE),
-        and_(ImageRow.given == Side.NEGATIVE, ReviewRow.verdict == Verdict.POSITIVE),
-    )
-    agrees = or_(
-        and_(ImageRow.given == Side.POSITIVE, ReviewRow.verdict == Verdict.POSITIVE),
-        and_(ImageRow.given == Side.NEGATIVE, ReviewRow.verdict == Verdict.NEGATIVE),
-    )
-    flagged = disagreement()
-    rows = session.execute(
-        select(
-            ReviewRow.reviewer,
-            func.count().label("verdicts"),
-            total(and_(flagged, against)).label("upheld"),
-            total(and_(flagged, agrees)).label("overruled"),
-            total(ReviewRow.verdict == Verdict.UNSURE).label("unsure"),
-            total(ReviewRow.verdict == Verdict.DISCARD).label("discarded"),
-            func.avg(case((ReviewRow.spent_ms < 120_000, ReviewRow.spent_ms))).label("spent_ms"),
-        )
-        .join(StandingRow, _effective_join())
-        .join(ImageRow, ImageRow.id == StandingRow.image_id)
-        .join(DatasetRow, DatasetRow.id == StandingRow.dataset_id)
-        .outerjoin(
-            ScoreRow, and_(ScoreRow.image_id == StandingRow.image_id, ScoreRow.detector_id == DatasetRow.detector_id)
-        )
-        .where(StandingRow.dataset_id == dataset.id)
-        .group_by(ReviewRow.reviewer)
-        .order_by(func.count().desc())
-    )
-    return [ReviewerCounts(**row._mapping) for row in rows]
 
 
 def list_reviewers(session: Session, dataset_id: int, limit: int) -> list[str]:

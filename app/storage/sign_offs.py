@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.datasets import Dataset
-from app.storage.images import disagreement, uncalled
-from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow
+from app.storage.images import disagreement, in_conflict, uncalled
+from app.storage.tables import DatasetRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow
 from app.storage.tallies import recount
 
 
@@ -48,7 +48,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
             ScoreRow.detector_id == dataset.detector_id,
             uncalled(),
             ~disagreement(),
-            ScoreRow.image_id.not_in(_in_conflict(dataset.id)),
+            ScoreRow.image_id.not_in(in_conflict(dataset.id)),
         )
     )
     session.execute(insert(SignedImageRow).from_select(["sign_off_id", "image_id", "sha256"], covered))
@@ -70,8 +70,3 @@ def withdraw_sign_offs(session: Session, dataset_id: int, now: datetime) -> int:
     if withdrawn:
         recount(session, dataset_id)
     return withdrawn
-
-
-def _in_conflict(dataset_id: int) -> Select[int]:
-    """Images with a copy in the other folder: few, and found by an index of their own."""
-    return select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.duplicate_conflict)

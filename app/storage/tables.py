@@ -85,6 +85,12 @@ def _where_true(name: str, flags: tuple[str, ...], *columns: str) -> tuple[Index
     )
 
 
+def _where_set(name: str, column: str, *columns: str) -> Index:
+    """An index of the rows in which a column has a value."""
+    chosen = text(f"{column} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=chosen, postgresql_where=chosen)
+
+
 class DatasetRow(Base):
     """A registered root with its two labels."""
 
@@ -170,6 +176,7 @@ class ImageRow(Base):
         Index(None, "dataset_id", "given", "missing_since", "unreadable"),
         Index(None, "dataset_id", "sha256"),
         *_where_true("ix_images_{}", ("duplicated", "duplicate_conflict"), "dataset_id", "sha256"),
+        _where_set("ix_images_unreadable", "unreadable", "dataset_id", "path"),
     )
 
 
@@ -406,6 +413,7 @@ class ReviewRow(Base):
         _one_of("verdict", VERDICTS, optional=True),
         CheckConstraint("(verdict IS NULL) <> (undoes IS NULL)", name="verdict_or_undo"),
         Index(None, "dataset_id", "reviewer", "id"),
+        _where_set("ix_reviews_batches", "batch_id", "dataset_id", "reviewer", "id"),
     )
 
 
@@ -453,6 +461,24 @@ class TallyRow(Base):
     images: Mapped[int]
 
     __table_args__ = (_one_of("given", SIDES), _one_of("verdict", (*VERDICTS, "none", "unsettled")))
+
+
+class PersonTallyRow(Base):
+    """How many verdicts of one person stand on images with one given label, in one bin of scores, and their time.
+
+    Kept as tallies are, and like them without anything that cannot be counted.
+    """
+
+    __tablename__ = "person_tallies"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    reviewer: Mapped[str] = mapped_column(primary_key=True)
+    given: Mapped[str] = mapped_column(primary_key=True)
+    bin: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[str] = mapped_column(primary_key=True)
+    images: Mapped[int]
+
+    __table_args__ = (_one_of("given", SIDES), _one_of("verdict", VERDICTS))
 
 
 class PreferenceRow(Base):

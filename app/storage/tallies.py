@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,6 @@ from app.domain.counting import (
     BINS,
     HAIR,
     UNREADABLE,
-    UNSCORED,
     DatasetCounts,
     ReleaseCounts,
     SignedCounts,
@@ -30,19 +29,16 @@ from app.domain.counting import (
 )
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
+from app.storage import person_tallies
+from app.storage.bins import image_bin, score_bin
 from app.storage.datasets import Dataset
-from app.storage.images import disagreement
+from app.storage.images import disagreement, in_conflict
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow, TallyRow
 
 NOBODY, UNSETTLED = "none", "unsettled"  #: in place of a verdict
 KEY = ("given", "bin", "verdict", "signed")  #: what images are tallied by
 Key = tuple[str, int, str, bool]
 AT_ONCE = 500  #: parameters of one statement
-
-
-def score_bin() -> ColumnElement[int]:
-    """The bin of a score; see :func:`app.domain.counting.bin_of`."""
-    return cast(case((ScoreRow.score >= 1.0, BINS - 1), else_=func.floor(ScoreRow.score * BINS + HAIR)), Integer)
 
 
 def _verdict_column() -> ColumnElement[str]:
@@ -68,10 +64,7 @@ def _signed_column() -> ColumnElement[bool]:
 
 def _tallied(dataset_id: int, *chosen: ColumnElement[bool]) -> Any:
     """Images of a dataset that are not missing, grouped as tallies are."""
-    number = case(
-        (ImageRow.unreadable.is_not(None), UNREADABLE), (ScoreRow.score.is_(None), UNSCORED), else_=score_bin()
-    ).label("bin")
-    key = (ImageRow.dataset_id, ImageRow.given, number, _verdict_column(), _signed_column())
+    key = (ImageRow.dataset_id, ImageRow.given, image_bin(), _verdict_column(), _signed_column())
     return (
         select(*key, func.count().label("images"))
         .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
@@ -96,11 +89,15 @@ def _count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> 
 def keeping(session: Session, dataset_id: int, image_ids: Sequence[int]) -> Iterator[None]:
     """Bring the tallies up to date with what the block changes of these images of a dataset."""
     before = _count_some(session, dataset_id, image_ids)
+    people_before = person_tallies.count_some(session, dataset_id, image_ids)
     yield
     session.flush()
     after = _count_some(session, dataset_id, image_ids)
     after.subtract(before)
     _add(session, dataset_id, after)
+    people = person_tallies.count_some(session, dataset_id, image_ids)
+    people.subtract(people_before)
+    person_tallies.add(session, dataset_id, people)
 
 
 @contextmanager
@@ -134,6 +131,7 @@ def recount(session: Session, dataset_id: int) -> None:
     session.execute(delete(TallyRow).where(TallyRow.dataset_id == dataset_id))
     counted = _tallied(dataset_id, ImageRow.dataset_id == dataset_id)
     session.execute(insert(TallyRow).from_select(["dataset_id", *KEY, "images"], counted))
+    person_tallies.recount_people(session, dataset_id)
 
 
 def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
@@ -178,7 +176,7 @@ def _below(session: Session, dataset: Dataset) -> dict[TallyKey, int]:
 def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     """Images flagged for nothing but a copy in the other folder: few, and found by an index of their own."""
     agrees = or_(ScoreRow.score.is_(None), ~disagreement())
-    here = and_(ImageRow.dataset_id == dataset.id, ImageRow.duplicate_conflict, ImageRow.unreadable.is_(None))
+    here = and_(ImageRow.id.in_(in_conflict(dataset.id)), ImageRow.unreadable.is_(None))
     rows = session.execute(_tallied(dataset.id, here, agrees))
     return [_tally(row) for row in rows]
 
@@ -206,6 +204,12 @@ def count_images(session: Session, dataset_id: int) -> tuple[int, int]:
     tallies = read_tallies(session, dataset_id)
     unreadable = sum(tally.images for tally in tallies if tally.bin == UNREADABLE)
     return sum(tally.images for tally in tallies), unreadable
+
+
+def has_unscored(session: Session, dataset_id: int) -> bool:
+    """Whether images wait for a score or could not be read."""
+    chosen = select(TallyRow.images).where(TallyRow.dataset_id == dataset_id, TallyRow.bin < 0, TallyRow.images != 0)
+    return session.scalar(chosen.limit(1)) is not None
 
 
 def histogram(session: Session, dataset_id: int) -> dict[tuple[Side, int], int]:

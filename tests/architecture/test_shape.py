@@ -21,7 +21,7 @@ VENDOR = HERE / "static" / "vendor"
 #: modules over 400 lines -> how long each may be; all but the models are candidates for a split
 LONGER = {
     "app/web/api/models.py": 600,  # the JSON of the contract, one class after the other
-    "app/storage/tables.py": 650,  # the schema on one page
+    "app/storage/tables.py": 680,  # the schema on one page
     "app/services/images.py": 570,
     "app/services/relocations.py": 450,
     "app/detector/training.py": 450,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.services.clock import utc_now
 from app.services.scans import request_scan
 from app.storage.database import Database
 from app.storage.scans import update_scan
+from app.storage.workers import beat
 from tests.browser.conftest import Server, Tab, serving
 from tests.browser.looking import find_violations
 from tests.parts import ColourDetector, Workshop
@@ -53,6 +55,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterato
         running = {"status": "running", "worker_id": workshop.worker(), "started_at": utc_now(), "detector_id": 1}
         counts = {"total": 1400, "scored": 900, "images_per_s": 15.2, "telemetry": TELEMETRY}
         update_scan(session, scans[0], **running, **counts)
+        beat(session, running["worker_id"], utc_now() + timedelta(days=1))  # else it stalls while the tests go on
         update_scan(session, 1, telemetry=TELEMETRY)
     database.dispose()
     with serving(folder, "--no-worker") as server:

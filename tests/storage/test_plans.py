@@ -1,4 +1,4 @@
-"""Pages in the order of ids are read from where the last one ended, not sorted anew out of the whole dataset."""
+"""Nothing that a page asks for reads the whole dataset."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import event
 from app.storage.database import Session
 from app.storage.images import find_uninspected
 from app.storage.scans import find_pending
+from app.storage.tallies import count_dataset
 from tests.parts import Workshop
 
 
@@ -41,3 +42,12 @@ def test_a_page_begins_where_the_last_one_ended(workshop: Workshop, query: Calla
     plan = plan_of(workshop, query)
     assert "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_conflicts_are_counted_by_their_own_index(workshop: Workshop) -> None:
+    """As a condition on its own it would cost what all the images of the dataset cost."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    dataset = workshop.dataset(1)
+    plan = plan_of(workshop, lambda session: count_dataset(session, dataset))
+    assert "USING INDEX ix_images_duplicate_conflict (dataset_id=?)" in plan
+    assert "ix_images_dataset_id_given_missing_since_unreadable" not in plan

@@ -4,10 +4,11 @@ import random
 import shutil
 from collections import Counter
 from contextlib import suppress
+from dataclasses import fields
 
 import pytest
 
-from app.domain.counting import DatasetCounts, ReleaseCounts, SignedCounts, bin_of
+from app.domain.counting import DatasetCounts, ReleaseCounts, ReviewerCounts, SignedCounts, bin_of
 from app.domain.flagging import disagrees
 from app.domain.images import Side
 from app.domain.reviewing import Verdict, side_of, upholds_flag
@@ -15,7 +16,16 @@ from app.errors import ConflictError
 from app.services.datasets import set_threshold
 from app.services.sign_offs import sign_off, withdraw_sign_off
 from app.storage.images import ImageRecord, iter_images
-from app.storage.tallies import count_covered, count_dataset, count_dataset_released, histogram, read_tallies, recount
+from app.storage.person_tallies import count_by_reviewer, read_person_tallies
+from app.storage.tallies import (
+    count_covered,
+    count_dataset,
+    count_dataset_released,
+    has_unscored,
+    histogram,
+    read_tallies,
+    recount,
+)
 from tests.parts import ColourDetector, Workshop, draw
 
 STEPS = 60
@@ -94,6 +104,27 @@ def covered(workshop: Workshop, records: list[ImageRecord], threshold: float) ->
     return len(signed), SignedCounts(holding, len(signed) - holding - called)
 
 
+def people(workshop: Workshop, threshold: float) -> dict[str, ReviewerCounts]:
+    """Whose verdicts stand, one after the other; those on files that are gone as well."""
+    with workshop.database.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT reviewer, images.given, standings.verdict, score, unreadable FROM standings "
+            "JOIN reviews ON reviews.id = effective_review_id JOIN images ON images.id = standings.image_id "
+            "JOIN datasets ON datasets.id = images.dataset_id "
+            "LEFT JOIN scores ON scores.image_id = images.id AND scores.detector_id = datasets.detector_id"
+        ).all()
+    found: dict[str, Counter[str]] = {}
+    for reviewer, given, verdict, score, unreadable in rows:
+        own = found.setdefault(reviewer, Counter())
+        own["verdicts"] += 1
+        if verdict in ("unsure", "discard"):
+            own["unsure" if verdict == "unsure" else "discarded"] += 1
+        elif score is not None and unreadable is None and disagrees(Side(given), score, threshold):
+            own["upheld" if verdict != given else "overruled"] += 1
+    names = [field.name for field in fields(ReviewerCounts) if field.name != "reviewer"]
+    return {reviewer: ReviewerCounts(reviewer, *(own[name] for name in names)) for reviewer, own in found.items()}
+
+
 def check(workshop: Workshop) -> None:
     """Everything that tallies answer, against counting."""
     records, dataset = all_images(workshop), workshop.dataset(1)
@@ -103,6 +134,8 @@ def check(workshop: Workshop) -> None:
         assert count_dataset(session, dataset) == counted(records, dataset.threshold)
         assert count_dataset_released(session, dataset) == released(records, dataset.threshold)
         assert signed is None or count_covered(session, dataset, signed[0]) == signed[1]
+        assert {one.reviewer: one for one in count_by_reviewer(session, dataset)} == people(workshop, dataset.threshold)
+        assert has_unscored(session, 1) == (len(readable) < len(records))
         assert histogram(session, 1) == Counter((record.given, bin_of(record.score or 0.0)) for record in readable)
 
 
@@ -131,7 +164,7 @@ class Events:
     def call(self) -> None:
         """A person gives a verdict, on whatever is there."""
         record = self.chance.choice(all_images(self.workshop))
-        self.workshop.call(record.id, self.chance.choice(list(Verdict)))
+        self.workshop.call(record.id, self.chance.choice(list(Verdict)), self.chance.choice(("Ada", "Bob")))
 
     def undo(self) -> None:
         """A person takes one back."""
@@ -207,7 +240,9 @@ def test_counting_anew_changes_nothing(workshop: Workshop) -> None:
         events.happen()
     with workshop.database.write() as session:
         kept = Counter({(tally.bin, *tally.key): tally.images for tally in read_tallies(session, 1)})
+        people_kept = sorted(read_person_tallies(session, 1), key=repr)
         recount(session, 1)
+        assert sorted(read_person_tallies(session, 1), key=repr) == people_kept
         assert Counter({(tally.bin, *tally.key): tally.images for tally in read_tallies(session, 1)}) == kept
 
 

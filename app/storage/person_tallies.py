@@ -1,0 +1,110 @@
+"""Whose verdicts stand, by given label, score bin and verdict: kept beside the tallies, in the same transactions."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.domain.counting import BINS, HAIR, PersonTally, ReviewerCounts, bin_of, count_people
+from app.domain.images import Side
+from app.domain.reviewing import Verdict
+from app.storage.bins import image_bin, score_bin
+from app.storage.datasets import Dataset
+from app.storage.tables import DatasetRow, ImageRow, PersonTallyRow, ReviewRow, ScoreRow, StandingRow
+
+KEY = ("reviewer", "given", "bin", "verdict")
+Key = tuple[str, str, int, str]
+AT_ONCE = 500  #: parameters of one statement
+
+
+def _tallied(*chosen: ColumnElement[bool]) -> Any:
+    """Standing verdicts, grouped as person tallies are."""
+    key = (StandingRow.dataset_id, ReviewRow.reviewer, ImageRow.given, image_bin(), StandingRow.verdict)
+    return (
+        select(*key, func.count().label("images"))
+        .join_from(StandingRow, ReviewRow, ReviewRow.id == StandingRow.effective_review_id)
+        .join(ImageRow, ImageRow.id == StandingRow.image_id)
+        .join(DatasetRow, DatasetRow.id == StandingRow.dataset_id)
+        .outerjoin(
+            ScoreRow, and_(ScoreRow.image_id == StandingRow.image_id, ScoreRow.detector_id == DatasetRow.detector_id)
+        )
+        .where(*chosen)
+        .group_by(*key)
+    )
+
+
+def count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> Counter[Key]:
+    """Of some images of a dataset the standing verdicts, by person, given label, bin and verdict."""
+    found: Counter[Key] = Counter()
+    for start in range(0, len(image_ids), AT_ONCE):
+        some = StandingRow.image_id.in_(image_ids[start : start + AT_ONCE])
+        for row in session.execute(_tallied(some, StandingRow.dataset_id + 0 == dataset_id)):
+            found[row.reviewer, row.given, row.bin, row.verdict] += row.images
+    return found
+
+
+def add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
+    """Add to the tallies of a dataset, or take from them."""
+    rows = [
+        {"dataset_id": dataset_id, **dict(zip(KEY, key, strict=True)), "images": change}
+        for key, change in changes.items()
+        if change
+    ]
+    if not rows:
+        return
+    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
+    statement = dialect.insert(PersonTallyRow)
+    statement = statement.on_conflict_do_update(
+        index_elements=["dataset_id", *KEY],
+        set_={"images": PersonTallyRow.images + statement.excluded.images},
+    )
+    session.execute(statement, rows)
+
+
+def recount_people(session: Session, dataset_id: int) -> None:
+    """Count a dataset's verdicts anew."""
+    session.execute(delete(PersonTallyRow).where(PersonTallyRow.dataset_id == dataset_id))
+    counted = _tallied(StandingRow.dataset_id == dataset_id)
+    session.execute(insert(PersonTallyRow).from_select(["dataset_id", *KEY, "images"], counted))
+
+
+def _tally(row: Any) -> PersonTally:
+    return PersonTally(row.reviewer, Side(row.given), row.bin, Verdict(row.verdict), row.images)
+
+
+def read_person_tallies(session: Session, dataset_id: int) -> list[PersonTally]:
+    """A dataset's person tallies."""
+    columns = (getattr(PersonTallyRow, name) for name in (*KEY, "images"))
+    chosen = (PersonTallyRow.dataset_id == dataset_id, PersonTallyRow.images != 0)
+    return [_tally(row) for row in session.execute(select(*columns).where(*chosen))]
+
+
+def _below(session: Session, dataset: Dataset) -> list[PersonTally]:
+    """Verdicts in the threshold's own bin on images with a score under it: few, mostly none."""
+    edge = bin_of(dataset.threshold)
+    key = (ReviewRow.reviewer, ScoreRow.given, literal(edge).label("bin"), StandingRow.verdict)
+    rows = session.execute(
+        select(*key, func.count().label("images"))
+        .join_from(ScoreRow, StandingRow, StandingRow.image_id == ScoreRow.image_id)
+        .join(ReviewRow, ReviewRow.id == StandingRow.effective_review_id)
+        .join(ImageRow, ImageRow.id == ScoreRow.image_id)
+        .where(
+            ScoreRow.dataset_id == dataset.id,
+            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.given.in_(list(Side)),
+            ScoreRow.score >= edge / BINS - HAIR,
+            ScoreRow.score < dataset.threshold,
+            score_bin() == edge,
+            ImageRow.unreadable.is_(None),
+        )
+        .group_by(*key)
+    )
+    return [_tally(row) for row in rows]
+
+
+def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts]:
+    """Each reviewer's standing verdicts in a dataset, the busiest first."""
+    return count_people(read_person_tallies(session, dataset.id), dataset.threshold, _below(session, dataset))
