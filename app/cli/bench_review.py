@@ -25,7 +25,17 @@ from app.storage.database import Database
 from app.storage.migrating import migrate
 
 SPARE = 20  #: images more than verdicts, for what is fetched ahead
-PAGES = ("/", "/review", "/grid", "/images", "/images/{id}", "/stats", "/scans", "/clean", "/export", "/datasets")
+#: every page of a dataset, with the filters and orders that read it differently; ``{middle}`` is an image half-way
+PAGES = (
+    *("/", "/review", "/second", "/conflicts", "/grid", "/grid?count=200", "/grid?order=similar"),
+    *("/images", "/images?order=score", "/images?order=path", "/images?order=reviewed_at", "/images?reviewed=yes"),
+    *("/images?reviewed=no", "/images?flag=disagreement", "/images?flag=unreadable", "/images?verdict=positive"),
+    *("/images?reviewer=bench", "/images?text=00012", "/images?folder=background", "/images?max_score=0.4"),
+    *("/images?number={middle}", "/images?order=score&at_score=0.5", "/images?order=path&number={middle}"),
+    *("/images/1", "/images/{middle}", "/duplicates", "/duplicates?kind=near", "/stats", "/scans", "/scans/1"),
+    *("/clean", "/export", "/settings", "/settings/keys", "/datasets", "/datasets/{id}", "/datasets/{id}/files"),
+    *("/datasets/{id}/guidelines", "/datasets/{id}/reviewing"),
+)
 ROUNDS = 12
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STARTS_WITHIN_S = 120.0
@@ -95,7 +105,7 @@ def _measure(
     dataset_id = fill_database(database, own, utc_now, frames, images)
     with _serving(own) as server, writing(database, own, utc_now, folder):
         times = _press_keys(server, dataset_id, verdicts, browser)
-        pages = {path: _time_page(server, path, dataset_id) for path in PAGES}
+        pages = {path: _time_page(server, path, dataset_id, images) for path in PAGES}
     database.dispose()
     slowest = max(pages.values(), key=lambda found: float(found["p95"]))
     return {
@@ -112,8 +122,9 @@ def _summary(times: Sequence[float]) -> dict[str, float]:
     return {"median": round(median(times), 1), "p95": round(quantiles(times, n=20)[-1], 1)}
 
 
-def _time_page(server: Served, path: str, dataset_id: int) -> dict[str, float]:
-    url = f"{path.replace('{id}', '1')}?dataset={dataset_id}"
+def _time_page(server: Served, path: str, dataset_id: int, images: int) -> dict[str, float]:
+    filled = path.replace("{id}", str(dataset_id)).replace("{middle}", str(images // 2))
+    url = f"{filled}{'&' if '?' in filled else '?'}dataset={dataset_id}"
     server.get_ms(url)
     return _summary([server.get_ms(url) for _ in range(ROUNDS)])
 

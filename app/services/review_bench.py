@@ -27,6 +27,7 @@ from app.services.datasets import NewDataset, register_dataset
 from app.services.demo import write_demo
 from app.services.scanning import claim_scan, run_scan
 from app.services.scans import request_scan
+from app.services.sign_offs import sign_off
 from app.services.workers import announced
 from app.storage.database import Database, Session
 from app.storage.datasets import set_detector
@@ -37,6 +38,8 @@ from app.storage.tallies import recount
 SEED = 5
 CHUNK = 20_000
 CALLED = 0.02  #: share of the images that has a verdict already
+UNREADABLE_EVERY = 10_000  #: one image of so many is cut off
+ALIKE_EVERY, ALIKE = 10, 8  #: one image of so many looks like so many others
 #: shares of the original work: filed positive and right, filed positive and wrong, and so on
 SHARES = (3_861 / 8_599, 189 / 8_599, 3_263 / 8_599, 1_286 / 8_599)
 ROWS_PER_S = 200
@@ -94,6 +97,8 @@ def draw_frames(root: Path, shown: int) -> None:
 def fill_database(database: Database, settings: Settings, clock: Clock, root: Path, images: int) -> int:
     """Register the drawn frames and pretend that there are ``images`` images, scanned and partly reviewed; the id.
 
+    What agrees with its folder is signed off.
+
     The drawn ones are the most suspicious of them.
     """
     view = register_dataset(database, settings, NewDataset(root, name="bench"), clock())
@@ -104,6 +109,7 @@ def fill_database(database: Database, settings: Settings, clock: Clock, root: Pa
         filler.add(start, min(CHUNK, images - start))
     with database.write() as session:
         recount(session, view.id)
+    sign_off(database, clock, view.id, "bench")
     return view.id
 
 
@@ -143,6 +149,7 @@ class _Filler:
                 self._next_image = max(self._next_image, image_id + 1)
                 score = 1.0 if given == Side.NEGATIVE else 0.0
                 self._insert(session, [self._score(image_id, given, score, digest)])
+                self._liken(session, image_id)
 
     def add(self, start: int, count: int) -> None:
         """More images, without files."""
@@ -157,6 +164,9 @@ class _Filler:
             image_id = self._next_image + number
             digest = sha256(str(start + number).encode()).hexdigest()
             images.append(self._image(image_id, given, start + number, digest))
+            if (start + number) % UNREADABLE_EVERY == UNREADABLE_EVERY - 1:
+                images[-1] |= {"unreadable": "the file is cut off", "phash": None}
+                continue
             rows.append(self._score(image_id, given, float(scores[number]), digest) | {"called": bool(called[number])})
             if called[number]:
                 verdicts.append((image_id, given, digest))
@@ -165,6 +175,15 @@ class _Filler:
             insert_rows(session, "images", images)
             self._insert(session, rows)
             self._call(session, verdicts)
+            for image_id in range(images[0]["id"], images[-1]["id"], ALIKE_EVERY):
+                self._liken(session, image_id)
+
+    def _liken(self, session: Session, image_id: int) -> None:
+        """Say that an image looks like those before it."""
+        shared = {"image_id": image_id, "dataset_id": self._dataset_id, "across": False}
+        others = range(max(1, image_id - ALIKE), image_id)
+        rows = [shared | {"other_id": other, "distance": image_id - other} for other in others]
+        insert_rows(session, "near_duplicates", rows)
 
     def _image(self, image_id: int, given: Side, number: int, digest: str) -> dict[str, Any]:
         folder = "football" if given is Side.POSITIVE else "background"
@@ -182,6 +201,7 @@ class _Filler:
             "phash": int(digest[:15], 16),
             "inspected_at": now,
             "registered_at": now,
+            "unreadable": None,
         }
 
     def _score(self, image_id: int, given: str, score: float, digest: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain.consensus import Unsettled
@@ -115,8 +115,13 @@ def in_conflict(dataset_id: int) -> Select[int]:
 
 
 def unreadable_of(dataset_id: int) -> Select[int]:
-    """Ids of the images that could not be read; meant for ``IN`` as well."""
-    return select(ImageRow.id).where(ImageRow.dataset_id == dataset_id, ImageRow.unreadable.is_not(None))
+    """Ids of the images that could not be read; meant for ``IN`` as well.
+
+    That they have a path makes SQLite take the index of the unreadable ones, not one of all images.
+    """
+    return select(ImageRow.id).where(
+        ImageRow.dataset_id == dataset_id, ImageRow.unreadable.is_not(None), ImageRow.path > ""
+    )
 
 
 def uncalled() -> ColumnElement[bool]:
@@ -209,7 +214,8 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     if wanted.nothing:
         conditions.append(~true())
     if wanted.dataset_id is not None:
-        conditions.append(ImageRow.dataset_id == wanted.dataset_id)
+        of_dataset = of_dataset_by_id if wanted.unreadable else ImageRow.dataset_id.__eq__
+        conditions.append(of_dataset(wanted.dataset_id))
     if wanted.flagged:
         conditions.append(disagreement())
     if wanted.duplicate_conflict:
@@ -271,18 +277,18 @@ def detections_of(
 ) -> dict[int, list[DetectionRecord]]:
     """Boxes by image, strongest first; ``detectors`` says for each image whose boxes count."""
     found: dict[int, list[DetectionRecord]] = {image_id: [] for image_id in image_ids}
-    pairs = [(image_id, detectors[image_id]) for image_id in image_ids if detectors[image_id] is not None]
-    if not pairs:
+    counting = {detector_id for detector_id in detectors.values() if detector_id is not None}
+    if not counting:
         return found
-    rows = session.scalars(
+    rows = session.scalars(  # not by pairs of image and detector: for those SQLite reads the whole table
         select(DetectionRow)
-        .where(tuple_(DetectionRow.image_id, DetectionRow.detector_id).in_(pairs))
+        .where(DetectionRow.image_id.in_(image_ids), DetectionRow.detector_id.in_(counting))
         .order_by(DetectionRow.image_id, DetectionRow.confidence.desc(), DetectionRow.id)
     )
     for row in rows:
-        found[row.image_id].append(
-            DetectionRecord(row.image_id, row.x0, row.y0, row.x1, row.y1, row.confidence, row.class_name)
-        )
+        if row.detector_id == detectors[row.image_id]:
+            box = DetectionRecord(row.image_id, row.x0, row.y0, row.x1, row.y1, row.confidence, row.class_name)
+            found[row.image_id].append(box)
     return found
 
 

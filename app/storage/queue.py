@@ -80,10 +80,10 @@ def _places_of_label(
     )
     if not called:
         query = query.where(~ScoreRow.called)
-    if flagged is not None:
-        query = query.where(_flag_edge(given, dataset.threshold, flagged=flagged))
+    read = _Range() if flagged is None else _flag_edge(given, dataset.threshold, flagged=flagged)
     if after is not None:
-        query = query.where(*_beyond(after, backwards=backwards))
+        read = read.within(_beyond(after, backwards=backwards))
+    query = query.where(*read.conditions())
     order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
     rows = session.execute(query.order_by(*order).limit(limit))
     return [place_of(given, row.score, row.image_id) for row in rows]
@@ -120,22 +120,39 @@ def _conflicts(
     return [place_of(Side(row.given), row.score, row.id, conflict=True) for row in session.execute(query)]
 
 
-def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> ColumnElement[bool]:
-    """Which scores of a label are flags, as a range of the index; on its edge the score itself decides."""
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Which part of the index of a label is read, both ends included, and what is asked of each row in it."""
+
+    low: float = -1.0
+    high: float = 0.0
+    asked: tuple[ColumnElement[bool], ...] = ()
+
+    def within(self, other: "_Range") -> "_Range":
+        """What lies in both."""
+        return _Range(max(self.low, other.low), min(self.high, other.high), (*self.asked, *other.asked))
+
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        """One bound on each side: of two SQLite takes either, and may read the whole label for the other."""
+        return ScoreRow.against >= self.low, ScoreRow.against <= self.high, *self.asked
+
+
+def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> _Range:
+    """The scores of a label that are flags, or are none; on the edge the score itself decides."""
     if given is Side.NEGATIVE:
-        return ScoreRow.against <= -threshold if flagged else ScoreRow.against > -threshold
-    if flagged:
-        return and_(ScoreRow.against <= threshold - 1.0, ScoreRow.score < threshold)
-    return and_(ScoreRow.against >= threshold - 1.0, ScoreRow.score >= threshold)
+        edge, asked = -threshold, ScoreRow.score >= threshold if flagged else ScoreRow.score < threshold
+    else:
+        edge, asked = threshold - 1.0, ScoreRow.score < threshold if flagged else ScoreRow.score >= threshold
+    return _Range(high=edge, asked=(asked,)) if flagged else _Range(low=edge, asked=(asked,))
 
 
-def _beyond(after: Place, *, backwards: bool) -> tuple[ColumnElement[bool], ...]:
-    """Places after (or before) one. The first condition says nothing new: it is where the index begins to be read."""
+def _beyond(after: Place, *, backwards: bool) -> _Range:
+    """Places after one, or before it."""
     if backwards:
         tie = and_(ScoreRow.against == after.against, ScoreRow.image_id < after.image_id)
-        return ScoreRow.against <= after.against, or_(ScoreRow.against < after.against, tie)
+        return _Range(high=after.against, asked=(or_(ScoreRow.against < after.against, tie),))
     tie = and_(ScoreRow.against == after.against, ScoreRow.image_id > after.image_id)
-    return ScoreRow.against >= after.against, or_(ScoreRow.against > after.against, tie)
+    return _Range(low=after.against, asked=(or_(ScoreRow.against > after.against, tie),))
 
 
 def place_of(given: Side, score: float | None, image_id: int, *, conflict: bool = False) -> Place:

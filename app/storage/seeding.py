@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.storage.tables import DetectionRow, ImageRow, ReviewRow, ScanRow, ScoreRow, StandingRow
+from app.storage.tables import DetectionRow, ImageRow, NearDuplicateRow, ReviewRow, ScanRow, ScoreRow, StandingRow
 
 TABLES = {
     "images": ImageRow,
+    "near_duplicates": NearDuplicateRow,
     "scores": ScoreRow,
     "detections": DetectionRow,
     "reviews": ReviewRow,

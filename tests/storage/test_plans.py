@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from app.storage.database import Session
-from app.storage.images import find_uninspected
+from app.storage.images import ImageFilter, detections_of, find_uninspected, list_images
 from app.storage.scans import find_pending
 from app.storage.tallies import count_dataset
 from tests.parts import Workshop
@@ -51,3 +51,26 @@ def test_conflicts_are_counted_by_their_own_index(workshop: Workshop) -> None:
     plan = plan_of(workshop, lambda session: count_dataset(session, dataset))
     assert "USING INDEX ix_images_duplicate_conflict (dataset_id=?)" in plan
     assert "ix_images_dataset_id_given_missing_since_unreadable" not in plan
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (lambda session: detections_of(session, [1, 2], {1: 1, 2: 1}), "SEARCH detections USING INDEX"),
+        (
+            lambda session: list_images(session, ImageFilter(dataset_id=1, unreadable=True), "path", None, 10),
+            "ix_images_unreadable (dataset_id=? AND path>?)",
+        ),
+    ],
+    ids=["boxes", "unreadable"],
+)
+def test_rare_rows_are_found_by_their_own_index(
+    workshop: Workshop, query: Callable[[Session], Any], index: str
+) -> None:
+    """And nothing else is read."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    plan = plan_of(workshop, query)
+    assert index in plan
+    assert "SCAN" not in plan
+    assert "ix_images_dataset_id_given_missing_since_unreadable" not in plan
+    assert "sqlite_autoindex_images_1" not in plan
