@@ -65,12 +65,17 @@ def list_duplicates(database: Database, image_id: int, limit: int) -> Duplicates
         )
 
 
-def similar_images(session: Session, image_id: int, limit: int) -> tuple[Alike, ...]:
-    """Up to ``limit`` pictures for a strip: exact copies first, then the nearest. Two look-ups by index."""
+def find_alike(session: Session, image_id: int, limit: int) -> list[tuple[int, bool, int]]:
+    """Up to ``limit`` pictures as ``(id, exact, distance)``: exact copies first, then the nearest."""
     found = [(other, True, 0) for other in stored.find_copies(session, image_id, limit)]
     if len(found) < limit:
         found += [(other, False, distance) for other, distance in stored.find_near(session, image_id, limit)]
-    found = found[:limit]
+    return found[:limit]
+
+
+def similar_images(session: Session, image_id: int, limit: int) -> tuple[Alike, ...]:
+    """The same as tiles."""
+    found = find_alike(session, image_id, limit)
     items = _load(session, [other for other, _, _ in found])
     return tuple(Alike(view_tile(items[other]), exact, distance) for other, exact, distance in found)
 
