@@ -65,9 +65,12 @@ def list_duplicates(database: Database, image_id: int, limit: int) -> Duplicates
         )
 
 
-def find_alike(session: Session, image_id: int, limit: int) -> list[tuple[int, bool, int]]:
-    """Up to ``limit`` pictures as ``(id, exact, distance)``: exact copies first, then the nearest."""
-    found = [(other, True, 0) for other in stored.find_copies(session, image_id, limit)]
+def find_alike(session: Session, image_id: int, limit: int, *, copied: bool = True) -> list[tuple[int, bool, int]]:
+    """Up to ``limit`` pictures as ``(id, exact, distance)``: exact copies first, then the nearest.
+
+    ``copied``: whether there are copies, as far as that is known.
+    """
+    found = [(other, True, 0) for other in stored.find_copies(session, image_id, limit)] if copied else []
     if len(found) < limit:
         found += [(other, False, distance) for other, distance in stored.find_near(session, image_id, limit)]
     return found[:limit]

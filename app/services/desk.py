@@ -91,8 +91,10 @@ def view_desk_of(session: Session, settings: ReviewSettings, item: ImageItem) ->
 
 def _view_similar(session: Session, item: ImageItem, shown: set[int]) -> tuple[Frame, ...]:
     """What looks like an image, without what its strip of file names shows already. Look-ups by id alone."""
-    alike = find_alike(session, item.record.id, SIMILAR + len(shown))
+    alike = find_alike(session, item.record.id, SIMILAR + len(shown), copied=item.record.duplicated)
     wanted = [each for each in alike if each[0] not in shown][:SIMILAR]
+    if not wanted:
+        return ()
     records = find_images(session, [image_id for image_id, _, _ in wanted])
     frames = []
     for image_id, exact, _ in wanted:
