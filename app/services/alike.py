@@ -65,12 +65,20 @@ def list_duplicates(database: Database, image_id: int, limit: int) -> Duplicates
         )
 
 
-def similar_images(session: Session, image_id: int, limit: int) -> tuple[Alike, ...]:
-    """Up to ``limit`` pictures for a strip: exact copies first, then the nearest. Two look-ups by index."""
-    found = [(other, True, 0) for other in stored.find_copies(session, image_id, limit)]
+def find_alike(session: Session, image_id: int, limit: int, *, copied: bool = True) -> list[tuple[int, bool, int]]:
+    """Up to ``limit`` pictures as ``(id, exact, distance)``: exact copies first, then the nearest.
+
+    ``copied``: whether there are copies, as far as that is known.
+    """
+    found = [(other, True, 0) for other in stored.find_copies(session, image_id, limit)] if copied else []
     if len(found) < limit:
         found += [(other, False, distance) for other, distance in stored.find_near(session, image_id, limit)]
-    found = found[:limit]
+    return found[:limit]
+
+
+def similar_images(session: Session, image_id: int, limit: int) -> tuple[Alike, ...]:
+    """The same as tiles."""
+    found = find_alike(session, image_id, limit)
     items = _load(session, [other for other, _, _ in found])
     return tuple(Alike(view_tile(items[other]), exact, distance) for other, exact, distance in found)
 

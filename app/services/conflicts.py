@@ -1,7 +1,7 @@
 """Conflicts: what two people disagree on, shown with both verdicts to somebody who settles it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.config import ReviewSettings
 from app.domain.consensus import list_voices
@@ -10,13 +10,12 @@ from app.domain.second_looks import Stage
 from app.errors import ConflictError, InvalidInputError
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, view_dataset
-from app.services.images import ReviewItem, describe_verdict, get_item, load_items, media_url, view_review_item
-from app.services.reviews import GivenReview, NewReview, append, find_repeat
-from app.services.second_looks import Waiting, check_dataset, choose_looks, count_waiting
+from app.services.images import ReviewItem, describe_verdict, load_items, view_review_item
+from app.services.reviews import GivenReview, NewReview
+from app.services.second_looks import Waiting, choose_looks, count_waiting, give_look, list_coming, take_looks
 from app.storage import second_looks as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
-from app.storage.images import find_images
 from app.storage.reviews import find_latest_own, list_reviewers, reviews_of_image
 from app.storage.second_looks import Asker
 
@@ -87,20 +86,18 @@ def view_conflicts(
     asker = Asker(reviewer, client, clock())
     with database.write() as session:
         wanted = _choose(session, dataset, asker, image_id)
-        until = asker.now + timedelta(seconds=settings.lease_s)
-        stored.lease_looks(session, dataset.id, Stage.THIRD, asker, wanted, until)
-        records = find_images(session, wanted)
+        records = take_looks(session, settings, dataset.id, Stage.THIRD, asker, wanted)
         votes = _votes(session, dataset, wanted[0]) if wanted else ()
         voters = {vote.reviewer for vote in votes}
         return ConflictPage(
             dataset=view_dataset(session, dataset),
-            item=view_review_item(load_items(session, [records[wanted[0]]])[0]) if wanted else None,
+            item=view_review_item(load_items(session, records[:1])[0]) if records else None,
             votes=votes,
             own=reviewer in voters,
             others=_others(session, dataset, voters) if reviewer in voters else (),
             is_on=dataset.reviewing.is_on,
             waiting=count_waiting(session, dataset.id, reviewer),
-            prefetch=tuple(media_url(records[coming], "rendition/screen") for coming in wanted[1:]),
+            prefetch=list_coming(records),
             next_id=wanted[1] if len(wanted) > 1 else None,
             undo_id=find_latest_own(session, dataset.id, reviewer, Source.SETTLE),
             message=message,
@@ -147,15 +144,12 @@ def settle(
         ConflictError: nothing is to be settled there (any more); or the request id has been used for something else.
         InvalidInputError: the person is a party to it and has not said ``alone``; or the image is another dataset's.
     """
-    with database.write() as session:
-        check_dataset(session, image_id, dataset_id)
-        repeated = find_repeat(session, image_id, new)
-        if repeated is not None:
-            return repeated
+
+    def refuse(session: Session) -> None:
         if stored.find_stage(session, image_id) is not Stage.THIRD:
             msg = "that image has no open disagreement any more; here is the next"
             raise ConflictError(msg)
         if not alone and not stored.is_waiting_for(session, image_id, Stage.THIRD, new.reviewer):
             raise InvalidInputError.on("alone", "you gave one of the two verdicts: say that you settle it yourself")
-        review = append(session, clock, image_id, new)
-        return GivenReview(review, get_item(session, image_id), repeated=False)
+
+    return give_look(database, clock, image_id, new, dataset_id, refuse)

@@ -1,8 +1,9 @@
 """What lies on the review desk beside the image: enlargements, neighbours, a person's boxes and note."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.config import ReviewSettings
+from app.services.alike import find_alike
 from app.services.images import (
     BoxView,
     CropView,
@@ -14,11 +15,13 @@ from app.services.images import (
 )
 from app.storage.database import Session
 from app.storage.datasets import find_guidelines
+from app.storage.images import find_images
 from app.storage.neighbours import Neighbour, find_neighbours
 from app.storage.reviews import Review, reviews_of_image
 
 CROPS = 3
 NEIGHBOURS = 3  #: on each side
+SIMILAR = 4
 CUT_PX = 1024  #: the largest window that is cut from the original
 
 Xyxy = tuple[float, float, float, float]
@@ -36,7 +39,7 @@ class Enlargement:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An image in the strip of neighbours."""
+    """An image in a strip of neighbours."""
 
     image_id: int
     name: str
@@ -45,6 +48,8 @@ class Frame:
     verdict: str | None
     verdict_text: str
     current: bool
+    likeness: str = ""  #: how it resembles the present image, in words
+    elsewhere: bool = False  #: it is filed in the other folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Desk:
 
     enlargements: tuple[Enlargement, ...]
     frames: tuple[Frame, ...]  #: by file name, the present one among them
+    similar: tuple[Frame, ...]  #: that look like it and are not among ``frames``: copies first, then the nearest
     before_id: int | None
     after_id: int | None
     human_boxes: tuple[Xyxy, ...] | None
@@ -60,7 +66,7 @@ class Desk:
     guidelines: str
 
 
-BARE = Desk((), (), None, None, None, "", "")
+BARE = Desk((), (), (), None, None, None, "", "")
 
 
 def view_desk_of(session: Session, settings: ReviewSettings, item: ImageItem) -> Desk:
@@ -70,15 +76,40 @@ def view_desk_of(session: Session, settings: ReviewSettings, item: ImageItem) ->
     after = find_neighbours(session, record.dataset_id, record.path, NEIGHBOURS, backwards=False)
     here = Neighbour(record.id, record.path, record.sha256, record.score, record.verdict)
     draft = find_draft(reviews_of_image(session, record.id) if record.latest_review_id is not None else [])
+    in_row = [*before, here, *after]
     return Desk(
         enlargements=view_enlargements(item, settings.screen_px),
-        frames=tuple(_frame(item, each, current=each is here) for each in [*before, here, *after]),
+        frames=tuple(_frame(item, each, current=each is here) for each in in_row),
+        similar=_view_similar(session, item, {each.id for each in in_row}),
         before_id=before[-1].id if before else None,
         after_id=after[0].id if after else None,
         human_boxes=None if draft is None else draft.boxes,
         note="" if draft is None or draft.note is None else draft.note,
         guidelines=find_guidelines(session, record.dataset_id),
     )
+
+
+def _view_similar(session: Session, item: ImageItem, shown: set[int]) -> tuple[Frame, ...]:
+    """What looks like an image, without what its strip of file names shows already. Look-ups by id alone."""
+    alike = find_alike(session, item.record.id, SIMILAR + len(shown), copied=item.record.duplicated)
+    wanted = [each for each in alike if each[0] not in shown][:SIMILAR]
+    if not wanted:
+        return ()
+    records = find_images(session, [image_id for image_id, _, _ in wanted])
+    frames = []
+    for image_id, exact, _ in wanted:
+        record = records[image_id]
+        likeness = "the same file" if exact else "looks alike"
+        near = Neighbour(record.id, record.path, record.sha256, record.score, record.verdict)
+        filed = item.dataset.labels.name(record.given)
+        frames.append(
+            replace(
+                _frame(item, near, current=False),
+                likeness=f"{likeness}, filed as {filed}",
+                elsewhere=record.given is not item.record.given,
+            )
+        )
+    return tuple(frames)
 
 
 def find_draft(history: list[Review]) -> Review | None:

@@ -1,5 +1,6 @@
 """The second look: one image at a time, told nothing of what was said, who said it, or where the file lies."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
@@ -97,15 +98,13 @@ def view_second(
     asker = Asker(reviewer, client, clock())
     with database.write() as session:
         wanted = choose_looks(session, dataset.id, Stage.SECOND, asker, image_id)
-        lease_until = asker.now + timedelta(seconds=settings.lease_s)
-        stored.lease_looks(session, dataset.id, Stage.SECOND, asker, wanted, lease_until)
-        records = find_images(session, wanted)
+        records = take_looks(session, settings, dataset.id, Stage.SECOND, asker, wanted)
         return SecondPage(
             dataset=view_dataset(session, dataset),
-            item=_blind(records[wanted[0]]) if wanted else None,
+            item=_blind(records[0]) if records else None,
             is_on=dataset.reviewing.is_on,
             waiting=count_waiting(session, dataset.id, reviewer),
-            prefetch=tuple(media_url(records[coming], "rendition/screen") for coming in wanted[1:]),
+            prefetch=list_coming(records),
             undo_id=find_latest_own(session, dataset.id, reviewer, Source.SECOND),
             message=message,
         )
@@ -129,6 +128,21 @@ def choose_looks(
     return list(dict.fromkeys([*named, *found]))[:limit]
 
 
+def take_looks(
+    session: Session, settings: ReviewSettings, dataset_id: int, stage: Stage, asker: Asker, wanted: Sequence[int]
+) -> list[ImageRecord]:
+    """Lease images to a tab, and load them: the one to show, and those that come next."""
+    until = asker.now + timedelta(seconds=settings.lease_s)
+    stored.lease_looks(session, dataset_id, stage, asker, wanted, until)
+    records = find_images(session, wanted)
+    return [records[image_id] for image_id in wanted]
+
+
+def list_coming(records: Sequence[ImageRecord]) -> tuple[str, ...]:
+    """Where the pictures lie that come after the one shown, to be preloaded; a number and a hash, and no more."""
+    return tuple(media_url(record, "rendition/screen") for record in records[1:])
+
+
 def _blind(record: ImageRecord) -> BlindItem:
     return BlindItem(
         image_id=record.id,
@@ -149,19 +163,41 @@ def give_second(database: Database, clock: Clock, image_id: int, new: NewReview,
             used for something else.
         InvalidInputError: the image is not of the dataset.
     """
-    with database.write() as session:
-        check_dataset(session, image_id, dataset_id)
-        repeated = find_repeat(session, image_id, new)
-        if repeated is not None:
-            return repeated
+
+    def refuse(session: Session) -> None:
         if not stored.is_waiting_for(session, image_id, Stage.SECOND, new.reviewer):
             msg = "that image does not wait for your second look any more; here is the next"
             raise ConflictError(msg)
+
+    return give_look(database, clock, image_id, new, dataset_id, refuse)
+
+
+def give_look(
+    database: Database,
+    clock: Clock,
+    image_id: int,
+    new: NewReview,
+    dataset_id: int,
+    refuse: Callable[[Session], None],
+) -> GivenReview:
+    """Store a verdict on what waits for somebody, in one transaction, unless ``refuse`` raises.
+
+    Raises:
+        NotFoundError: no such image.
+        ConflictError: the request id has been used for something else.
+        InvalidInputError: the image is not of the dataset.
+    """
+    with database.write() as session:
+        _check_dataset(session, image_id, dataset_id)
+        repeated = find_repeat(session, image_id, new)
+        if repeated is not None:
+            return repeated
+        refuse(session)
         review = append(session, clock, image_id, new)
         return GivenReview(review, get_item(session, image_id), repeated=False)
 
 
-def check_dataset(session: Session, image_id: int, dataset_id: int) -> None:
+def _check_dataset(session: Session, image_id: int, dataset_id: int) -> None:
     """Refuse an image of another dataset.
 
     Raises:

@@ -17,6 +17,8 @@ from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
 from app.storage.tables import DatasetRow, ImageRow, NearDuplicateRow, StandingRow
 
+NEAR_READ = 256  #: near duplicates of one image that are looked at; most have fewer than twenty
+
 
 def is_present(image: Any = ImageRow) -> ColumnElement[bool]:
     """Whether an image lies there and can be read."""
@@ -254,14 +256,25 @@ def set_searched(session: Session, dataset_id: int, digest: str | None) -> None:
 
 
 def find_near(session: Session, image_id: int, limit: int) -> list[tuple[int, int]]:
-    """Present images that look like one, and are not the same bytes: ``(id, distance)``, nearest first."""
+    """Present images that look like one, and are not the same bytes: ``(id, distance)``, nearest first.
+
+    Of an image that more than ``NEAR_READ`` others resemble, as one black frame does all the others, the nearest of
+    so many are given.
+    """
     one = aliased(ImageRow)
+    near = (
+        select(NearDuplicateRow.image_id, NearDuplicateRow.other_id, NearDuplicateRow.distance)
+        .where(NearDuplicateRow.image_id == image_id)
+        .order_by(NearDuplicateRow.other_id)
+        .limit(NEAR_READ)
+        .subquery()
+    )
     rows = session.execute(
-        select(NearDuplicateRow.other_id, NearDuplicateRow.distance)
-        .join(ImageRow, ImageRow.id == NearDuplicateRow.other_id)
-        .join(one, one.id == NearDuplicateRow.image_id)
-        .where(NearDuplicateRow.image_id == image_id, is_present(), ImageRow.sha256 != one.sha256)
-        .order_by(NearDuplicateRow.distance, NearDuplicateRow.other_id)
+        select(near.c.other_id, near.c.distance)
+        .join(ImageRow, ImageRow.id == near.c.other_id)
+        .join(one, one.id == near.c.image_id)
+        .where(is_present(), ImageRow.sha256 != one.sha256)
+        .order_by(near.c.distance, near.c.other_id)
         .limit(limit)
     )
     return [(row.other_id, row.distance) for row in rows]

@@ -93,6 +93,7 @@
   };
   document.addEventListener("keydown", (event) => {
     if (document.documentElement.dataset.hotkeys === "off" || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented) return; // an arrow that somebody chose for an answer
     if (event.ctrlKey || event.altKey || event.metaKey || !event.key.startsWith("Arrow")) return;
     const all = boxes();
     const focus = document.activeElement;

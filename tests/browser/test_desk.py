@@ -296,6 +296,26 @@ def test_chosen_keys_are_the_ones_that_work(desk: Desk, sit: Callable[..., Page]
     assert page.evaluate(IMAGE) == image
 
 
+def test_the_grid_obeys_chosen_keys(sit: Callable[..., Page]) -> None:
+    """An arrow that answers does not move as well, and the key that answered before does nothing."""
+    page = sit("Grid Chooser", "/settings/keys")
+    page.get_by_label("Next image").fill("")
+    page.get_by_label("Yes: the object").press("ArrowRight")
+    page.get_by_role("button", name="Save the keys").click()
+    expect(page.get_by_text("The keys are saved")).to_be_visible()
+    page.goto("/grid")
+    page.locator("[data-grid] input[type=checkbox]").first.check()
+    page.wait_for_timeout(200)
+    key(page, "1")
+    page.wait_for_timeout(300)
+    expect(page.locator("[data-selected] b")).to_have_text("1")
+    key(page, "ArrowRight")
+    expect(page.locator("#tiles .said")).to_contain_text("Saved for 1")
+    page.wait_for_timeout(200)
+    key(page, "u")
+    expect(page.locator("#tiles .said")).to_contain_text("Taken back for 1")
+
+
 def test_undo_at_depth_50(desk: Desk, sit: Callable[..., Page]) -> None:
     """Fifty verdicts are taken back one by one, newest first, and no other person's."""
     page = sit("Deep")

@@ -1,10 +1,12 @@
 """What lies beside the image: neighbours by name, enlargements, a person's boxes and note."""
 
 import io
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter
 
 from app.domain.reviewing import Verdict
 from app.errors import ConflictError, InvalidInputError, NotFoundError
@@ -137,3 +139,47 @@ def test_an_image_larger_than_the_screen_is_enlarged_from_the_original(workshop:
     assert picture.getpixel((0, 0)) == (240, 0, 0)
     with pytest.raises(NotFoundError):
         cut_original(workshop.database, workshop.settings, item.record.id, (3000, 0, 10))
+
+
+def video(root: Path) -> None:
+    """Twelve frames of one scene, of which two lie in the other folder, a copy there, and a picture unlike them."""
+    noise = np.random.default_rng(7).integers(0, 256, (9, 12, 3), np.uint8)
+    scene = Image.fromarray(noise).resize((320, 240), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(3))
+    for folder in ("background", "football"):
+        (root / folder).mkdir(parents=True)
+    for number in range(12):
+        folder = "football" if number in (3, 9) else "background"
+        ImageEnhance.Brightness(scene).enhance(1 + number / 100).save(root / folder / f"{number:02}.png")
+    shutil.copy(root / "background/00.png", root / "football/copy.png")
+    draw(root / "background/unlike.png", 200, size=(320, 240))
+
+
+def test_what_looks_alike_lies_beside_it(workshop: Workshop, tmp_path: Path) -> None:
+    """The copy first, then the nearest; none that the strip of file names shows, and each says where it is filed."""
+    video(tmp_path / "video")
+    workshop.add(tmp_path / "video")
+    workshop.scan(1)
+    workshop.call(workshop.image_id(1, "football/copy.png"), Verdict.POSITIVE)
+    found = desk(workshop, "background/00.png")
+    assert [frame.name for frame in found.frames] == ["00.png", "01.png", "02.png", "04.png"]
+    assert len(found.similar) == 4
+    first = found.similar[0]
+    assert (first.name, first.likeness, first.elsewhere) == ("copy.png", "the same file, filed as football", True)
+    assert first.verdict_text == "football"
+    assert not {frame.image_id for frame in found.similar} & {frame.image_id for frame in found.frames}
+    assert {frame.name for frame in found.similar} <= {f"{number:02}.png" for number in range(12)} | {"copy.png"}
+    for frame in found.similar[1:]:
+        filed = "football" if frame.name in ("03.png", "09.png") else "background"
+        assert (frame.likeness, frame.elsewhere) == (f"looks alike, filed as {filed}", filed == "football")
+    assert desk(workshop, "background/unlike.png").similar == ()
+
+
+def test_what_is_gone_looks_like_nothing(workshop: Workshop, tmp_path: Path) -> None:
+    """A strip shows only what is there to be opened."""
+    root = tmp_path / "video"
+    video(root)
+    workshop.add(root)
+    workshop.scan(1)
+    (root / "football/copy.png").unlink()
+    workshop.scan(1)
+    assert "copy.png" not in [frame.name for frame in desk(workshop, "background/00.png").similar]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from app.storage.database import Session
+from app.storage.duplicates import find_copies, find_near
 from app.storage.images import ImageFilter, detections_of, find_uninspected, list_images
 from app.storage.scans import find_pending
 from app.storage.tallies import count_dataset
@@ -74,3 +75,14 @@ def test_rare_rows_are_found_by_their_own_index(
     assert "SCAN" not in plan
     assert "ix_images_dataset_id_given_missing_since_unreadable" not in plan
     assert "sqlite_autoindex_images_1" not in plan
+
+
+def test_what_looks_alike_is_looked_up_by_id(workshop: Workshop) -> None:
+    """By the keys of the table and of the images: a desk at a million images waits for no walk through either."""
+    plan = plan_of(workshop, lambda session: find_near(session, 1, 12))
+    assert "SEARCH near_duplicates USING INDEX sqlite_autoindex_near_duplicates_1 (image_id=?)" in plan
+    assert "SCAN near_duplicates" not in plan
+    assert "SEARCH images USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    copies = plan_of(workshop, lambda session: find_copies(session, 1, 12))
+    assert "SCAN" not in copies
+    assert "TEMP B-TREE" not in copies

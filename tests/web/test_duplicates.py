@@ -217,3 +217,21 @@ def test_the_cleaned_folder_says_where_copies_contradict(workshop: Workshop, sit
     html = site.get("/clean?dataset=1&relocation=1").text
     assert "exact copies of one file contradict" in html
     assert 'href="/duplicates?dataset=1">See the copies' in html
+
+
+def test_the_desk_shows_what_looks_alike(workshop: Workshop, site: Browser) -> None:
+    """Beside the files of its folder: a plain link to each, where it is filed, and nothing that its name can do."""
+    image, copy = workshop.image_id(1, "football/a.png"), workshop.image_id(1, f"background/{HOSTILE}")
+    strip = site.get(f"/review?dataset=1&image={image}").text.partition('id="near-like"')[2].partition("recent")[0]
+    assert f'href="/review?dataset=1&amp;image={copy}"' in strip
+    assert "the same file, filed as background" in strip
+    assert "filed as background</span></h2>" in strip
+    assert strip.count("<li") == 1
+    assert "<img src=x" not in strip
+    assert site.get(f"/review?dataset=1&image={copy}", headers={"hx-request": "true"}).text.count("the same file") == 6
+
+
+def test_the_desk_says_where_nothing_looks_alike(workshop: Workshop, site: Browser) -> None:
+    """The strip keeps its room."""
+    page = site.get(f"/review?dataset=1&image={workshop.image_id(1, 'background/x.png')}").text
+    assert "Nothing else looks like it." in page
