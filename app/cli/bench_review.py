@@ -103,7 +103,7 @@ def _measure(
     database = Database(own.url)
     migrate(database)
     dataset_id = fill_database(database, own, utc_now, frames, images)
-    with _serving(own) as server, writing(database, own, utc_now, folder):
+    with serving(own) as server, writing(database, own, utc_now, folder):
         times = _press_keys(server, dataset_id, verdicts, browser)
         pages = {path: _time_page(server, path, dataset_id, images) for path in PAGES}
     database.dispose()
@@ -130,7 +130,7 @@ def _time_page(server: Served, path: str, dataset_id: int, images: int) -> dict[
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[Served]:
+def serving(settings: Settings) -> Iterator[Served]:
     """``touchline serve`` over the filled database; the worker is this process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

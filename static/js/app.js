@@ -76,7 +76,8 @@
     if (event.detail.ctx && isPoll(event.detail.ctx)) {
       tell("Touchline does not answer. This page goes on by itself when it is back.");
     } else {
-      tell("Touchline did not answer, so nothing was saved. Try again in a moment.");
+      // It may have been saved and only the answer lost.
+      tell("Touchline did not answer, so it is not known whether this was saved. Try again in a moment.");
     }
   });
 

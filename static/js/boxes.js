@@ -18,7 +18,8 @@
   const readField = () => { try { return JSON.parse(fieldOf()?.value || "[]"); } catch { return []; } };
 
   const detected = (stage) =>
-    [...stage.querySelectorAll(".box[data-confidence]:not(.is-below)")].map((element) => {
+    // The strongest is drawn last, on top; here it comes first.
+    [...stage.querySelectorAll(".box[data-confidence]:not(.is-below)")].reverse().map((element) => {
       const rect = element.querySelector(".box-line");
       const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
       return { xyxy: [x, y, x + w, y + h], human: false, confidence: Number(element.dataset.confidence), element };

@@ -108,11 +108,16 @@
     next.closest(".cell").scrollIntoView({ block: "nearest" });
   });
 
-  // Shift + Space selects from the last box that was chosen to this one.
+  // Shift + Space selects from the last box that was chosen to this one. Enter does what Space does: left to the
+  // browser it would press the form's first button, and so save a verdict.
   let anchor = null;
   document.addEventListener("keydown", (event) => {
     const box = document.activeElement;
-    if (event.key !== " " || !box?.matches?.("[data-grid] input[type=checkbox]")) return;
+    if (![" ", "Enter"].includes(event.key) || !box?.matches?.("[data-grid] input[type=checkbox]")) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      if (!event.repeat && !event.shiftKey) box.click();
+    }
     if (!event.shiftKey || !anchor?.isConnected) {
       anchor = box;
       return;
@@ -122,10 +127,21 @@
     anchor = box;
   });
 
+  // What scrolls into sight must not stop behind the head of the page or the bar of answers, however high they are.
+  const leaveRoom = () => {
+    const height = (selector) => `${(document.querySelector(selector)?.offsetHeight ?? 0) + 8}px`;
+    document.documentElement.style.scrollPaddingTop = height("body > header");
+    document.documentElement.style.scrollPaddingBottom = height(".grid-bar");
+  };
+  window.addEventListener("resize", leaveRoom);
+
   document.addEventListener("htmx:after:swap", () => {
     last = null;
     anchor = null;
     count();
+    leaveRoom();
   });
+  window.addEventListener("pageshow", count); // Back: only now the browser has put the marks where they were
   count();
+  leaveRoom();
 })();

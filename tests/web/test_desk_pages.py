@@ -1,7 +1,10 @@
 """The grid with its preview, saved filters and the page of a dataset, by plain forms."""
 
+import re
+
 import pytest
 
+from app.web.rendering import make_environment
 from tests.parts import Browser, Workshop, tree
 
 FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0, "background/hot.png": 240}
@@ -81,3 +84,19 @@ def test_a_dataset_is_kept_by_forms(workshop: Workshop, site: Browser) -> None:
     assert site.post("/datasets/1/remove", data={"confirm": "frames"}).status_code == 303
     assert site.get("/datasets/1").status_code == 404
     assert tree(workshop.folder / "frames") == before
+
+
+def test_the_strongest_box_is_drawn_last() -> None:
+    """Boxes of one ball lie over each other: the one on top, with its label, is the strongest."""
+    boxes = [
+        {"x0": 1, "y0": 1, "x1": 9, "y1": 9, "confidence": confidence, "target": target}
+        for confidence, target in ((0.9, True), (0.8, False), (0.6, True), (0.2, True), (0.1, True))
+    ]
+    template = make_environment().from_string(
+        '{% from "_macros/image.html" import box_overlay %}{{ box_overlay(boxes, 40, 30, 0.5, at_least=1, every=3) }}'
+    )
+
+    drawn = template.render(boxes=boxes)
+
+    assert re.findall(r'data-confidence="([0-9.]+)"', drawn) == ["0.2000", "0.6000", "0.9000"]
+    assert re.findall(r'<g class="box((?: [^"]*)?)"', drawn) == [" is-weak is-below", "", ""]

@@ -106,13 +106,14 @@ def call_batch(request: Request, parts: GivenParts, reviewer: GivenReviewer, for
     dataset = _dataset_of(form, parts)
     verdict = _parse_verdict(form, "verdict")
     entries, batch_id = parse_entries(form.several("image")), form.uuid("batch_id")
-    marked = parse_entries(form.several("marked"))
-    if form.text("exceptions", "open") == "opposite":
+    marked, exceptions = parse_entries(form.several("marked")), form.text("exceptions", "")
+    again = _ids(marked if exceptions else entries)  # what was ticked, and is again if nothing can be saved
+    if exceptions == "opposite":
         entries += [BatchEntry(each.image_id, each.seen_review_id, OPPOSITE.get(verdict)) for each in marked]
     try:
         saved = give_batch(parts.database, parts.clock, entries, verdict, reviewer, batch_id, dataset.id)
     except ConflictError as error:
-        return _show(request, parts, dataset, f"Nothing was saved: {error}", 409, _ids(marked))
+        return _show(request, parts, dataset, f"Nothing was saved: {error}", 409, again)
     return _after(request, parts, dataset, f"Saved for {saved} images")
 
 

@@ -66,11 +66,11 @@ def save(request: Request, parts: GivenParts, reviewer: GivenReviewer, form: Giv
     return see_other(f"/images?dataset={dataset.id}&{saved.query}")
 
 
-@router.post("/images/filters/{filter_id}/delete")
-def delete(parts: GivenParts, _reviewer: GivenReviewer, filter_id: int) -> Response:
-    """Forget a saved filter."""
+@router.post("/images/filters/{filter_id}/delete", openapi_extra=form_body())
+def delete(parts: GivenParts, _reviewer: GivenReviewer, filter_id: int, form: GivenForm) -> Response:
+    """Forget a saved filter, and show the list of ``query`` as before."""
     gone = delete_filter(parts.database, filter_id)
-    return see_other(f"/images?dataset={gone.dataset_id}")
+    return see_other(f"/images?dataset={gone.dataset_id}&{read_filters(form.text('query', '')[:8192]).encode()}")
 
 
 @router.get("/images/{image_id}")
