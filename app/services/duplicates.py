@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
@@ -14,12 +16,21 @@ from app.storage.database import Database
 from app.storage.datasets import MAX_ID
 from app.storage.duplicates import Near
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
 log = structlog.get_logger()
 READ = 10_000  #: hashes read at a time
 WRITE = 200  #: images whose near duplicates are written in one transaction
+APART_FROM = 10_000  #: images; a search among more than so many has a process of its own
+LOOK_UP_S = 0.5  #: how often it is asked meanwhile whether to stop
 MARK = 200  #: hashes whose images are marked in one transaction
 ACROSS = 4  #: neighbours kept from the other folder, however many nearer ones lie in an image's own
 RULES = f"{DISTANCE} {NEIGHBOURS} {ACROSS}"  #: part of the digest: other rules, another search
+
+
+class SearchLostError(Exception):
+    """The process that searched ended without an answer, as when memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pictures:
+class Pictures:
     """The images of a dataset by id: hashes, folders, and which of them are the first with their bytes."""
 
     ids: NDArray[np.int64]
@@ -54,6 +65,9 @@ def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], 
 
     Hashes are read in parts and results written in short transactions, so no reviewer waits. ``stopping`` ends it
     early; the next scan begins it anew.
+
+    Raises:
+        SearchLostError: the process that searched ended without an answer.
     """
     mark_copies(database, dataset_id)
     pictures = _read(database, dataset_id)
@@ -64,8 +78,11 @@ def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], 
         return Found(len(pictures.ids), 0, searched=False)
     with database.write() as session:
         stored.set_searched(session, dataset_id, None)  # until all is written, nothing is known
+    found = search_near(pictures, stopping)
+    if found is None:
+        return Found(len(pictures.ids), 0, searched=False)
     pairs = 0
-    for first, last, rows in _in_parts(pictures, _search(pictures)):
+    for first, last, rows in _in_parts(pictures, found):
         if stopping():
             return Found(len(pictures.ids), pairs, searched=False)
         pairs += len(rows)
@@ -86,7 +103,7 @@ def mark_copies(database: Database, dataset_id: int) -> int:
     return len(wrong)
 
 
-def _read(database: Database, dataset_id: int) -> _Pictures:
+def _read(database: Database, dataset_id: int) -> Pictures:
     parts: list[tuple[NDArray[np.int64], ...]] = []
     after = 0
     while True:
@@ -103,19 +120,52 @@ def _read(database: Database, dataset_id: int) -> _Pictures:
         np.concatenate([np.empty(0, np.int64), *(part[place] for part in parts)]) for place in range(4)
     )
     _, first, which = np.unique(bytes_, return_index=True, return_inverse=True)
-    return _Pictures(ids, as_hashes(hashes), positive.astype(np.bool_), first[which])
+    return Pictures(ids, as_hashes(hashes), positive.astype(np.bool_), first[which])
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
-    """Near duplicates as positions of pictures, sorted by the first: both directions, none twice."""
+class Pairs:
+    """Near duplicates as positions of pictures, sorted by the first: both directions, none twice. Of equal length."""
 
-    one: NDArray[np.int64]
-    other: NDArray[np.int64]
-    distance: NDArray[np.int64]
+    one: NDArray[np.int32]
+    other: NDArray[np.int32]
+    distance: NDArray[np.uint8]  #: bits
 
 
-def _search(pictures: _Pictures) -> _Pairs:
+def search_near(pictures: Pictures, stopping: Callable[[], bool]) -> Pairs | None:
+    """The near duplicates among pictures; None if it was told to stop.
+
+    Many are searched in a process of its own: it can be ended at any moment, and its memory goes with it, so that of a
+    worker stays flat however many images it has scanned.
+    """
+    if len(pictures.ids) <= APART_FROM:
+        return _search(pictures)
+    context = get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_send_pairs, args=(pictures, sending), name="duplicates", daemon=True)
+    process.start()
+    sending.close()
+    try:
+        while not receiving.poll(LOOK_UP_S):
+            if stopping():
+                return None
+        answer: Pairs = receiving.recv()
+    except EOFError as error:
+        msg = f"the search for near duplicates among {len(pictures.ids)} images ended without an answer"
+        raise SearchLostError(msg) from error
+    else:
+        return answer
+    finally:
+        process.kill()
+        process.join()
+        receiving.close()
+
+
+def _send_pairs(pictures: Pictures, sending: "Connection[Pairs, None]") -> None:
+    sending.send(_search(pictures))
+
+
+def _search(pictures: Pictures) -> Pairs:
     """The nearest of each picture, and the nearest in the other folder; of exact copies only the first is searched."""
     kept = np.flatnonzero(pictures.first == np.arange(len(pictures.ids)))
     positive, negative = kept[pictures.positive[kept]], kept[~pictures.positive[kept]]
@@ -128,11 +178,11 @@ def _search(pictures: _Pictures) -> _Pairs:
     total = max(1, len(pictures.ids))
     both = np.concatenate([one * total + other, other * total + one])
     keys, first = np.unique(both, return_index=True)
-    distance = np.concatenate([apart, apart])[first].astype(np.int64)
-    return _Pairs(keys // total, keys % total, distance)
+    distance = np.concatenate([apart, apart])[first]
+    return Pairs((keys // total).astype(np.int32), (keys % total).astype(np.int32), distance)
 
 
-def _in_parts(pictures: _Pictures, pairs: _Pairs) -> Iterator[tuple[int, int, set[Near]]]:
+def _in_parts(pictures: Pictures, pairs: Pairs) -> Iterator[tuple[int, int, set[Near]]]:
     """Ranges of ids that follow each other without a gap, each with the near duplicates of the images in it.
 
     A copy has those of the first image with its bytes.

@@ -4,10 +4,13 @@ import csv
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from app.domain.flagging import FlagReason
@@ -15,7 +18,7 @@ from app.domain.relocation import Mode
 from app.services import duplicates, scanning
 from app.services.alike import list_duplicates, similar_images, view_duplicates
 from app.services.certificates import certificate_document, certify
-from app.services.duplicates import find_duplicates
+from app.services.duplicates import Pictures, SearchLostError, find_duplicates, search_near
 from app.services.images import ImageQuery, list_items
 from app.services.relocations import plan_relocation
 from app.services.sign_offs import find_sign_off, sign_off
@@ -54,6 +57,50 @@ def scene(path: Path, seed: int, **options: int) -> Image.Image:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, **options)
     return picture
+
+
+def pictures_of(hashes: NDArray[np.uint64]) -> Pictures:
+    """As the search takes them: no two of the same bytes, every other one filed positive."""
+    numbers = np.arange(len(hashes))
+    return Pictures(numbers + 1, hashes, numbers % 2 == 0, numbers)
+
+
+@pytest.fixture
+def alike() -> NDArray[np.uint64]:
+    """Hashes of 2,000 pictures, each of which has one that differs in a bit."""
+    random = np.random.default_rng(3).integers(0, 1 << 64, 1_000, dtype=np.uint64)
+    return np.concatenate([random, random ^ np.uint64(4)])
+
+
+def test_a_search_in_a_process_of_its_own_finds_the_same(
+    alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last pair."""
+    here = search_near(pictures_of(alike), lambda: False)
+    monkeypatch.setattr(duplicates, "APART_FROM", 0)
+    there = search_near(pictures_of(alike), lambda: False)
+    assert here is not None
+    assert there is not None
+    assert len(here.one) == 2_000
+    assert all(np.array_equal(getattr(here, name), getattr(there, name)) for name in ("one", "other", "distance"))
+
+
+def test_a_search_in_a_process_of_its_own_can_be_stopped(
+    alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any moment, and nothing is left running."""
+    monkeypatch.setattr(duplicates, "APART_FROM", 0)
+    monkeypatch.setattr(duplicates, "LOOK_UP_S", 0.01)
+    assert search_near(pictures_of(alike), lambda: True) is None
+    assert active_children() == []
+
+
+def test_a_search_that_dies_says_so(alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller gets an error, not silence."""
+    monkeypatch.setattr(duplicates, "APART_FROM", 0)
+    broken = replace(pictures_of(alike), first=np.zeros(3, np.int64))
+    with pytest.raises(SearchLostError, match="2000 images ended without an answer"):
+        search_near(broken, lambda: False)
 
 
 def test_a_picture_in_both_folders_is_flagged_first(workshop: Workshop, root: Path) -> None:
