@@ -40,7 +40,7 @@ from app.demo.frames import draw_frame
 from app.logs import set_up_logs
 from app.services.clock import utc_now
 from app.services.datasets import NewDataset, register_dataset
-from app.services.review_bench import PacedDetector
+from app.services.review_bench import Pace, PacedDetector
 from app.services.scanning import claim_scan, run_scan
 from app.services.scans import request_scan
 from app.services.workers import announced
@@ -122,7 +122,7 @@ def flagged(frames: Path, folder: Path) -> Iterator[tuple[Served, int]]:
         scan = claim_scan(database, settings, utc_now, worker_id, scan_id)
         if scan is None:
             raise SystemExit("the scan of the frames could not be taken")
-        run_scan(database, settings, utc_now, scan, lambda: PacedDetector(0, Event()), lambda: False)
+        run_scan(database, settings, utc_now, scan, lambda: PacedDetector(0, Pace(Event())), lambda: False)
     with serving(settings) as server:
         yield server, dataset
     database.dispose()

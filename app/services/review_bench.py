@@ -8,7 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,26 @@ ROWS_PER_S = 200
 WRITTEN = 2_000  #: files of the dataset that the worker scans meanwhile, over and over
 
 
+class Pace:
+    """So many rows a second, over all scans: what one comes late the next makes up for."""
+
+    def __init__(self, stopping: Event) -> None:
+        self._stopping = stopping
+        self._began = monotonic()
+        self._rows = 0
+
+    def take(self, rows: int) -> None:
+        """Wait until it is time for so many more."""
+        self._rows += rows
+        self._stopping.wait(max(0.0, self._began + self._rows / ROWS_PER_S - monotonic()))
+
+
 class PacedDetector:
     """A detector that takes its time and sees one box in everything: only its rows matter."""
 
-    def __init__(self, turn: int, stopping: Event) -> None:
+    def __init__(self, turn: int, pace: Pace) -> None:
         self._turn = turn
-        self._stopping = stopping
+        self._pace = pace
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -85,7 +99,7 @@ class PacedDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""
-        self._stopping.wait(len(prepared) / ROWS_PER_S)
+        self._pace.take(len(prepared))
         return [[Detection(Box(0, 0, 1, 1), 0.7, "football")] for _ in prepared]
 
 
@@ -127,7 +141,7 @@ class _Filler:
     def prepare(self) -> None:
         """A detector, and its finished scan."""
         now = self._clock()
-        identity = PacedDetector(0, Event()).identity
+        identity = PacedDetector(0, Pace(Event())).identity
         with self._database.write() as session:
             self._detector_id = find_or_insert_detector(session, identity, ["football"], now)
             set_detector(session, self._dataset_id, self._detector_id, ["football"])
@@ -258,12 +272,12 @@ def writing(database: Database, settings: Settings, clock: Clock, folder: Path) 
 
 def _write(database: Database, settings: Settings, clock: Clock, root: Path, stopping: Event) -> None:
     view = register_dataset(database, settings, NewDataset(root, name="written"), clock())
-    turn = 1
+    turn, pace = 1, Pace(stopping)
     with announced(database, settings.worker, clock, serves=False) as worker_id:
         while not stopping.is_set():
             scan_id = request_scan(database, settings.worker, clock, view.id).scan.id
             scan = claim_scan(database, settings, clock, worker_id, scan_id)
-            load = partial(PacedDetector, turn, stopping)
+            load = partial(PacedDetector, turn, pace)
             if scan is None or run_scan(database, settings, clock, scan, load, stopping.is_set) == "failed":
                 sleep(0.5)
             turn += 1
