@@ -1,9 +1,11 @@
 """Exact copies and pictures that look alike: finding them after a scan, and showing them side by side."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,7 @@ from app.storage import duplicates as stored
 from app.storage.database import Database
 from app.storage.datasets import MAX_ID
 from app.storage.duplicates import Near
+from app.storage.tallies import count_images
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 READ = 10_000  #: hashes read at a time
 WRITE = 200  #: images whose near duplicates are written in one transaction
-APART_FROM = 10_000  #: images; a search among more than so many has a process of its own
+APART_FROM = 2_000  #: images; a search among more than so many has a process of its own
 LOOK_UP_S = 0.5  #: how often it is asked meanwhile whether to stop
 MARK = 200  #: hashes whose images are marked in one transaction
 ACROSS = 4  #: neighbours kept from the other folder, however many nearer ones lie in an image's own
@@ -39,11 +42,11 @@ class Found:
 
     images: int  #: whose hashes were compared
     pairs: int  #: near duplicates, each counted once for each of its two images
-    searched: bool  #: False: nothing had changed since the last time, or it was told to stop
+    searched: bool  #: False: nothing had changed since the last time
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class _Pictures:
     """The images of a dataset by id: hashes, folders, and which of them are the first with their bytes."""
 
     ids: NDArray[np.int64]
@@ -60,36 +63,82 @@ class Pictures:
         return said.hexdigest()
 
 
-def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], bool] = lambda: False) -> Found:
+def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], bool] = lambda: False) -> Found | None:
     """Mark a dataset's exact copies and search its near duplicates, unless no hash has changed since the last search.
 
-    Hashes are read in parts and results written in short transactions, so no reviewer waits. ``stopping`` ends it
-    early; the next scan begins it anew.
+    Many images are searched in a process of its own: it can be ended at any moment, and its memory goes with it, so
+    that of a worker stays flat however many images it has scanned. None if ``stopping`` ended it; the next scan begins
+    it anew.
 
     Raises:
         SearchLostError: the process that searched ended without an answer.
     """
+    with database.read() as session:
+        images, _ = count_images(session, dataset_id)
+    if stopping():
+        return None
+    if images <= APART_FROM:
+        found: Found | None = search_duplicates(database, dataset_id)
+    else:
+        found = _search_apart(database.url, dataset_id, stopping)
+    if found is not None and found.searched:
+        log.info("duplicates searched", dataset=dataset_id, images=found.images, pairs=found.pairs)
+    return found
+
+
+def _search_apart(url: str, dataset_id: int, stopping: Callable[[], bool]) -> Found | None:
+    context = get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_search_and_send, args=(url, dataset_id, sending), name="duplicates", daemon=True)
+    process.start()
+    sending.close()
+    try:
+        while not receiving.poll(LOOK_UP_S):
+            if stopping():
+                return None
+        found: Found = receiving.recv()
+    except EOFError as error:
+        msg = "the process that searched for duplicates ended without an answer"
+        raise SearchLostError(msg) from error
+    else:
+        return found
+    finally:
+        process.kill()
+        process.join()
+        receiving.close()
+
+
+def _search_and_send(url: str, dataset_id: int, sending: "Connection[Found, None]") -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
+    database = Database(url)
+    sending.send(search_duplicates(database, dataset_id))
+    database.dispose()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # every transaction is whole, and until the last one nothing is known of the search
+
+
+def search_duplicates(database: Database, dataset_id: int) -> Found:
+    """The same in this process, to its end. Hashes are read in parts, and results written in short transactions."""
     mark_copies(database, dataset_id)
     pictures = _read(database, dataset_id)
     digest = pictures.digest
     with database.read() as session:
         known = stored.find_searched(session, dataset_id)
-    if known == digest or stopping():
+    if known == digest:
         return Found(len(pictures.ids), 0, searched=False)
     with database.write() as session:
         stored.set_searched(session, dataset_id, None)  # until all is written, nothing is known
-    found = search_near(pictures, stopping)
-    if found is None:
-        return Found(len(pictures.ids), 0, searched=False)
     pairs = 0
-    for first, last, rows in _in_parts(pictures, found):
-        if stopping():
-            return Found(len(pictures.ids), pairs, searched=False)
+    for first, last, rows in _in_parts(pictures, _search(pictures)):
         pairs += len(rows)
         _write(database, dataset_id, first, last, rows)
     with database.write() as session:
         stored.set_searched(session, dataset_id, digest)
-    log.info("duplicates searched", dataset=dataset_id, images=len(pictures.ids), pairs=pairs)
     return Found(len(pictures.ids), pairs, searched=True)
 
 
@@ -103,7 +152,7 @@ def mark_copies(database: Database, dataset_id: int) -> int:
     return len(wrong)
 
 
-def _read(database: Database, dataset_id: int) -> Pictures:
+def _read(database: Database, dataset_id: int) -> _Pictures:
     parts: list[tuple[NDArray[np.int64], ...]] = []
     after = 0
     while True:
@@ -120,11 +169,11 @@ def _read(database: Database, dataset_id: int) -> Pictures:
         np.concatenate([np.empty(0, np.int64), *(part[place] for part in parts)]) for place in range(4)
     )
     _, first, which = np.unique(bytes_, return_index=True, return_inverse=True)
-    return Pictures(ids, as_hashes(hashes), positive.astype(np.bool_), first[which])
+    return _Pictures(ids, as_hashes(hashes), positive.astype(np.bool_), first[which])
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class _Pairs:
     """Near duplicates as positions of pictures, sorted by the first: both directions, none twice. Of equal length."""
 
     one: NDArray[np.int32]
@@ -132,40 +181,7 @@ class Pairs:
     distance: NDArray[np.uint8]  #: bits
 
 
-def search_near(pictures: Pictures, stopping: Callable[[], bool]) -> Pairs | None:
-    """The near duplicates among pictures; None if it was told to stop.
-
-    Many are searched in a process of its own: it can be ended at any moment, and its memory goes with it, so that of a
-    worker stays flat however many images it has scanned.
-    """
-    if len(pictures.ids) <= APART_FROM:
-        return _search(pictures)
-    context = get_context("spawn")
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_send_pairs, args=(pictures, sending), name="duplicates", daemon=True)
-    process.start()
-    sending.close()
-    try:
-        while not receiving.poll(LOOK_UP_S):
-            if stopping():
-                return None
-        answer: Pairs = receiving.recv()
-    except EOFError as error:
-        msg = f"the search for near duplicates among {len(pictures.ids)} images ended without an answer"
-        raise SearchLostError(msg) from error
-    else:
-        return answer
-    finally:
-        process.kill()
-        process.join()
-        receiving.close()
-
-
-def _send_pairs(pictures: Pictures, sending: "Connection[Pairs, None]") -> None:
-    sending.send(_search(pictures))
-
-
-def _search(pictures: Pictures) -> Pairs:
+def _search(pictures: _Pictures) -> _Pairs:
     """The nearest of each picture, and the nearest in the other folder; of exact copies only the first is searched."""
     kept = np.flatnonzero(pictures.first == np.arange(len(pictures.ids)))
     positive, negative = kept[pictures.positive[kept]], kept[~pictures.positive[kept]]
@@ -179,10 +195,10 @@ def _search(pictures: Pictures) -> Pairs:
     both = np.concatenate([one * total + other, other * total + one])
     keys, first = np.unique(both, return_index=True)
     distance = np.concatenate([apart, apart])[first]
-    return Pairs((keys // total).astype(np.int32), (keys % total).astype(np.int32), distance)
+    return _Pairs((keys // total).astype(np.int32), (keys % total).astype(np.int32), distance)
 
 
-def _in_parts(pictures: Pictures, pairs: Pairs) -> Iterator[tuple[int, int, set[Near]]]:
+def _in_parts(pictures: _Pictures, pairs: _Pairs) -> Iterator[tuple[int, int, set[Near]]]:
     """Ranges of ids that follow each other without a gap, each with the near duplicates of the images in it.
 
     A copy has those of the first image with its bytes.

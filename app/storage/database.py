@@ -28,6 +28,7 @@ class Database:
     """One database and its transactions. Build it once per process."""
 
     def __init__(self, url: str) -> None:
+        self.url = url  #: with its password, if it has one: for another process, not to be shown
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite":

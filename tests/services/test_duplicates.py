@@ -4,21 +4,20 @@ import csv
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from sqlalchemy import text
 
 from app.domain.flagging import FlagReason
 from app.domain.relocation import Mode
 from app.services import duplicates, scanning
 from app.services.alike import list_duplicates, similar_images, view_duplicates
 from app.services.certificates import certificate_document, certify
-from app.services.duplicates import Pictures, SearchLostError, find_duplicates, search_near
+from app.services.duplicates import SearchLostError, find_duplicates
 from app.services.images import ImageQuery, list_items
 from app.services.relocations import plan_relocation
 from app.services.sign_offs import find_sign_off, sign_off
@@ -59,48 +58,47 @@ def scene(path: Path, seed: int, **options: int) -> Image.Image:
     return picture
 
 
-def pictures_of(hashes: NDArray[np.uint64]) -> Pictures:
-    """As the search takes them: no two of the same bytes, every other one filed positive."""
-    numbers = np.arange(len(hashes))
-    return Pictures(numbers + 1, hashes, numbers % 2 == 0, numbers)
-
-
 @pytest.fixture
-def alike() -> NDArray[np.uint64]:
-    """Hashes of 2,000 pictures, each of which has one that differs in a bit."""
-    random = np.random.default_rng(3).integers(0, 1 << 64, 1_000, dtype=np.uint64)
-    return np.concatenate([random, random ^ np.uint64(4)])
-
-
-def test_a_search_in_a_process_of_its_own_finds_the_same(
-    alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """To the last pair."""
-    here = search_near(pictures_of(alike), lambda: False)
-    monkeypatch.setattr(duplicates, "APART_FROM", 0)
-    there = search_near(pictures_of(alike), lambda: False)
-    assert here is not None
-    assert there is not None
-    assert len(here.one) == 2_000
-    assert all(np.array_equal(getattr(here, name), getattr(there, name)) for name in ("one", "other", "distance"))
-
-
-def test_a_search_in_a_process_of_its_own_can_be_stopped(
-    alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At any moment, and nothing is left running."""
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every search has a process of its own."""
     monkeypatch.setattr(duplicates, "APART_FROM", 0)
     monkeypatch.setattr(duplicates, "LOOK_UP_S", 0.01)
-    assert search_near(pictures_of(alike), lambda: True) is None
-    assert active_children() == []
 
 
-def test_a_search_that_dies_says_so(alike: NDArray[np.uint64], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller gets an error, not silence."""
+def near_rows(workshop: Workshop) -> list[tuple[int, ...]]:
+    """All near duplicates as they are stored."""
+    with workshop.database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT image_id, other_id, distance FROM near_duplicates ORDER BY 1, 2")
+        return [tuple(row) for row in rows]
+
+
+def test_a_process_of_its_own_finds_the_same(workshop: Workshop, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last pair."""
+    for seed in range(3):
+        picture = scene(root / f"football/scene-{seed}.jpg", seed, quality=90)
+        picture.save(root / f"background/scene-{seed}.jpg", quality=30)
+    workshop.scan(1)
+    here = near_rows(workshop)
+    with workshop.database.write() as session:
+        session.execute(text("DELETE FROM near_duplicates"))
+        session.execute(text("UPDATE datasets SET near_searched = NULL"))
     monkeypatch.setattr(duplicates, "APART_FROM", 0)
-    broken = replace(pictures_of(alike), first=np.zeros(3, np.int64))
-    with pytest.raises(SearchLostError, match="2000 images ended without an answer"):
-        search_near(broken, lambda: False)
+    found = find_duplicates(workshop.database, 1)
+    assert found is not None
+    assert (found.searched, found.pairs) == (True, len(here))
+    assert len(here) >= 6
+    assert near_rows(workshop) == here
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_search_that_dies_says_so(workshop: Workshop, root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The caller gets an error, not silence."""
+    with workshop.database.write() as session:
+        session.execute(text("ALTER TABLE near_duplicates RENAME TO gone"))
+        session.execute(text("UPDATE datasets SET near_searched = NULL"))
+    with pytest.raises(SearchLostError, match="ended without an answer"):
+        find_duplicates(workshop.database, 1)
+    assert "no such table: near_duplicates" in capfd.readouterr().err
 
 
 def test_a_picture_in_both_folders_is_flagged_first(workshop: Workshop, root: Path) -> None:
@@ -332,26 +330,31 @@ def test_a_pair_goes_when_one_of_it_goes(workshop: Workshop, scenes: Path) -> No
 def test_nothing_is_searched_again_that_has_not_changed(workshop: Workshop, scenes: Path) -> None:
     """A scan that finds nothing new costs no search."""
     again = find_duplicates(workshop.database, 1)
+    assert again is not None
     assert not again.searched
     scene(scenes / "background/new.jpg", 1, quality=60)
     workshop.scan(1)
     assert "background/new.jpg" in near(workshop, "football/one.png")
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_search_that_was_stopped_begins_anew(workshop: Workshop, scenes: Path) -> None:
-    """Told to stop in the middle, it remembers nothing of having searched."""
+    """Told to stop in the middle, it leaves nothing running, and nothing is taken for searched."""
     scene(scenes / "background/new.jpg", 1, quality=60)
-    asked = iter([False, True])
+    asked = iter([False, False, True])
     real = duplicates.find_duplicates
 
-    def stopped(*arguments: object) -> object:
-        return real(workshop.database, 1, lambda: next(asked, True))
+    def stopped(*_: object) -> object:
+        return real(workshop.database, 1, lambda: next(asked))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "find_duplicates", stopped)
         workshop.scan(1)
+    assert active_children() == []
     assert near(workshop, "background/new.jpg") == set()
-    assert find_duplicates(workshop.database, 1).searched
+    again = find_duplicates(workshop.database, 1)
+    assert again is not None
+    assert again.searched
     assert near(workshop, "background/new.jpg") != set()
 
 
