@@ -12,7 +12,6 @@ from app.web.problems import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  #: probes come with whatever host the prober likes
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LEASING_PATHS = frozenset({"/review", "/grid"})  #: beside the API
 MAX_BODY = 1 << 20
 TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
 CSP = (
@@ -70,7 +69,7 @@ class SecurityMiddleware:
             return 421, f"this server does not answer for the host {host!r}; server.allowed_hosts lists those it does"
         if scope["method"] not in SAFE_METHODS and _is_cross_site(headers, f"{scope['scheme']}://{host}"):
             return 403, "a request from another site may not change anything here"
-        if _takes_leases(scope["path"]) and _is_embedded_elsewhere(headers):
+        if scope["path"] not in OPEN_PATHS and _is_embedded_elsewhere(headers):
             return 403, "a page of another site may lead here by a link, and not load this as a part of itself"
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit() and len(length) <= 10 and int(length) <= MAX_BODY):
@@ -105,21 +104,25 @@ def _host_name(host: str) -> str:
     return re.sub(r":\d+$", "", host).lower()
 
 
-def _takes_leases(path: str) -> bool:
-    return path in LEASING_PATHS or path.startswith("/api/")
-
-
 def _is_embedded_elsewhere(headers: Headers) -> bool:
-    """Whether a page of another site fetches, shows or frames this, other than by a link that a person follows."""
-    if headers.get("sec-fetch-site") != "cross-site":
+    """Whether a page of another site fetches, shows or frames this, other than by a link that a person follows.
+
+    It could not read the answer, but several pages lease images, and a crop is work. Another port of the same host is
+    the same site to a browser, which sends our cookies along.
+    """
+    if not _is_elsewhere(headers.get("sec-fetch-site")):
         return False
     return headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document"
+
+
+def _is_elsewhere(site: str | None) -> bool:
+    return site not in (None, "same-origin", "none")
 
 
 def _is_cross_site(headers: Headers, here: str) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return site not in ("same-origin", "none")
+        return _is_elsewhere(site)
     origin = headers.get("origin")
     # Neither header: no browser of the last years, so no cookie that a page of another site could make it send.
     return origin is not None and origin.lower() != here.lower()
