@@ -1,12 +1,14 @@
-"""Ways in and around that somebody with bad intent tried: from outside, as a reviewer, or with a page of another site."""
+"""Ways in and around, as somebody with bad intent tries them: from outside, as a reviewer, from another site."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from app.domain.accounts import Role
-from app.services.accounts import COMMAND_LINE, add_user
+from app.services.account_pages import view_access
+from app.services.accounts import COMMAND_LINE, add_user, change_role, disable_user, list_users, reset_password
 from tests.parts import Browser, Workshop
 
 PASSWORD = "correct horse"
@@ -71,3 +73,78 @@ def test_a_link_from_anywhere_leads_here(bob: Browser, site: str) -> None:
 def test_a_probe_is_answered_whoever_asks(bob: Browser) -> None:
     """What watches over servers may be a page."""
     assert bob.get("/healthz", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}).status_code == 200
+
+
+# Requests that are held open
+
+
+async def trickle(body: bytes, between: Callable[[], None]) -> AsyncIterator[bytes]:
+    """A body of which the last byte comes later, after something else has happened."""
+    yield body[:-1]
+    between()
+    yield body[-1:]
+
+
+def held_open(browser: Browser, url: str, data: dict[str, str], between: Callable[[], None]) -> httpx.Response:
+    """Send a form whose end is held back."""
+    headers = {"content-type": "application/x-www-form-urlencoded", **FORM}
+    return browser.post(url, content=trickle(urlencode(data).encode(), between), headers=headers)
+
+
+def test_a_request_held_open_outlives_no_account(workshop: Workshop, browser: Browser, people: dict[str, int]) -> None:
+    """An admin who is disabled while the end of a form is held back has made no other admin with it."""
+    enter(browser, "ada")
+    add_user(workshop.database, workshop.clock, COMMAND_LINE, "eve", PASSWORD, Role.ADMIN)
+
+    def shut_out() -> None:
+        workshop.clock.advance(3600)
+        disable_user(workshop.database, workshop.clock, COMMAND_LINE, people["ada"])
+
+    wanted = {"name": "mallory", "password": PASSWORD, "again": PASSWORD, "role": "admin"}
+    assert held_open(browser, "/admin/users", wanted, shut_out).status_code == 401
+    assert [user.name for user in list_users(workshop.database)] == ["ada", "bob", "eve"]
+
+
+def test_a_request_held_open_outlives_no_role(workshop: Workshop, browser: Browser, people: dict[str, int]) -> None:
+    """Who is an admin no more while the end of a form is held back does nothing of an admin's."""
+    enter(browser, "ada")
+    add_user(workshop.database, workshop.clock, COMMAND_LINE, "eve", PASSWORD, Role.ADMIN)
+
+    def demote() -> None:
+        workshop.clock.advance(60)
+        change_role(workshop.database, workshop.clock, COMMAND_LINE, people["ada"], Role.REVIEWER)
+
+    answer = held_open(browser, f"/admin/users/{people['bob']}/role", {"role": "admin"}, demote)
+    assert answer.status_code == 403
+    assert {user.name: user.role for user in list_users(workshop.database)}["bob"] == "reviewer"
+
+
+def test_a_request_held_open_makes_no_token(workshop: Workshop, bob: Browser, people: dict[str, int]) -> None:
+    """A stolen session that ends with a new password has no token made in it that lives on."""
+
+    def change() -> None:
+        workshop.clock.advance(60)
+        reset_password(workshop.database, workshop.clock, COMMAND_LINE, people["bob"], "another horse")
+
+    assert held_open(bob, "/account/tokens", {"token": "mine"}, change).status_code == 401
+    assert view_access(workshop.database, workshop.clock, None).tokens == ()
+
+
+def test_a_verdict_held_open_is_no_ones(workshop: Workshop, bob: Browser, people: dict[str, int]) -> None:
+    """Nor does a program give one with JSON that ends after its account did."""
+
+    def shut_out() -> None:
+        workshop.clock.advance(60)
+        disable_user(workshop.database, workshop.clock, COMMAND_LINE, people["bob"])
+
+    body = b'{"verdict": "positive", "seen_review_id": null}'
+    headers = {"content-type": "application/json"}
+    answer = bob.post("/api/images/1/reviews", content=trickle(body, shut_out), headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    assert workshop.item(1).record.verdict is None
+
+
+def test_a_slow_form_is_taken(workshop: Workshop, bob: Browser) -> None:
+    """Somebody who is still in has only a slow line."""
+    answer = held_open(bob, "/settings/theme", {"theme": "light"}, lambda: workshop.clock.advance(60))
+    assert answer.status_code == 303
