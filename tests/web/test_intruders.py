@@ -5,10 +5,12 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from starlette.formparsers import FormParser
 
 from app.domain.accounts import Role
 from app.services.account_pages import view_access
 from app.services.accounts import COMMAND_LINE, add_user, change_role, disable_user, list_users, reset_password
+from app.web.security import MAX_OPEN_BODY
 from tests.parts import Browser, Workshop
 
 PASSWORD = "correct horse"
@@ -148,3 +150,34 @@ def test_a_slow_form_is_taken(workshop: Workshop, bob: Browser) -> None:
     """Somebody who is still in has only a slow line."""
     answer = held_open(bob, "/settings/theme", {"theme": "light"}, lambda: workshop.clock.advance(60))
     assert answer.status_code == 303
+
+
+# Floods
+
+
+@pytest.mark.parametrize("url", ["/login", "/setup"])
+@pytest.mark.parametrize("length", [None, "said"])
+def test_who_is_out_sends_little(browser: Browser, people: dict[str, int], url: str, length: str | None) -> None:
+    """The forms that are open to everybody take what a name and a password need."""
+    body = b"name=ada&password=" + b"x" * MAX_OPEN_BODY
+    content = body if length else trickle(body, lambda: None)
+    headers = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    answer = browser.post(url, content=content, headers=headers)
+    assert (answer.status_code, str(MAX_OPEN_BODY) in answer.json()["detail"]) == (413, True)
+
+
+def test_the_longest_name_and_password_fit(workshop: Workshop, browser: Browser) -> None:
+    """Each sign of them takes up to twelve characters of a form."""
+    name, password = "\N{SOCCER BALL}" * 80, "\N{GOAT}" * 1000
+    add_user(workshop.database, workshop.clock, COMMAND_LINE, name, password, Role.ADMIN)
+    answer = browser.post("/login", data={"name": name, "password": password, "next": "/grid"}, headers=FORM)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/grid")
+
+
+def test_a_form_of_nothing_but_separators_is_not_read(bob: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million empty fields would keep the one thread that serves everybody for seconds."""
+    monkeypatch.setattr(FormParser, "parse", None)
+    headers = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    answer = bob.post("/settings/theme", content=b"&" * 900_000, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"loc": "body", "msg": "a form has at most 1000 fields"}]
