@@ -181,3 +181,15 @@ def test_a_form_of_nothing_but_separators_is_not_read(bob: Browser, monkeypatch:
     answer = bob.post("/settings/theme", content=b"&" * 900_000, headers=headers)
     assert answer.status_code == 422
     assert answer.json()["errors"] == [{"loc": "body", "msg": "a form has at most 1000 fields"}]
+
+
+def test_a_problem_is_no_larger_than_what_caused_it(bob: Browser) -> None:
+    """Of ninety thousand wrong fields the first are named, and the rest counted."""
+    body = (
+        b'{"verdict":"positive","seen_review_id":null,' + b",".join(b'"%d":0' % each for each in range(90_000)) + b"}"
+    )
+    answer = bob.post("/api/images/1/reviews", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 20)
+    assert answer.json()["detail"].endswith("; and 89980 more")
+    long = bob.post("/api/images/1/reviews", json={"verdict": "positive", "seen_review_id": None, "x" * 500_000: 0})
+    assert (long.status_code, len(long.content) < 1000) == (422, True)
