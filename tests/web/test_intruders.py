@@ -193,3 +193,19 @@ def test_a_problem_is_no_larger_than_what_caused_it(bob: Browser) -> None:
     assert answer.json()["detail"].endswith("; and 89980 more")
     long = bob.post("/api/images/1/reviews", json={"verdict": "positive", "seen_review_id": None, "x" * 500_000: 0})
     assert (long.status_code, len(long.content) < 1000) == (422, True)
+
+
+# Numbers and cookies
+
+
+@pytest.mark.parametrize("image", ["9" * 30, str((1 << 63) + 1), "-1", "0"])
+def test_a_disagreement_that_cannot_be_is_none(bob: Browser, image: str) -> None:
+    """A number that no database can hold is no image's."""
+    assert bob.get(f"/conflicts?dataset=1&image={image}").status_code == 200
+
+
+@pytest.mark.parametrize("value", ["%5B" * 20_000, "%7B", "1", "%ff"])
+def test_a_cookie_of_keys_that_is_not_ours_counts_for_nothing(browser: Browser, value: str) -> None:
+    """Another server on this host can set it."""
+    browser.client.cookies.set("touchline_keys", value)
+    assert browser.get("/settings/keys").status_code == 200
