@@ -7,11 +7,13 @@ import httpx
 import pytest
 from starlette.formparsers import FormParser
 
+from app.config import Settings
 from app.domain.accounts import Role
 from app.services.account_pages import view_access
 from app.services.accounts import COMMAND_LINE, add_user, change_role, disable_user, list_users, reset_password
+from app.storage.database import Database
 from app.web.security import MAX_OPEN_BODY
-from tests.parts import Browser, Workshop
+from tests.parts import Browser, SetClock, Workshop
 
 PASSWORD = "correct horse"
 HTML = {"accept": "text/html"}
@@ -209,3 +211,21 @@ def test_a_cookie_of_keys_that_is_not_ours_counts_for_nothing(browser: Browser, 
     """Another server on this host can set it."""
     browser.client.cookies.set("touchline_keys", value)
     assert browser.get("/settings/keys").status_code == 200
+
+
+# What is told to those who are out
+
+
+def test_a_probe_tells_no_stranger_where_the_database_is(
+    workshop: Workshop, settings: Settings, clock: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A driver's message may name host, account and database: it is logged, and not sent."""
+    (workshop.folder / "folder.db").mkdir()
+    database = Database(f"sqlite:///{workshop.folder / 'folder.db'}")
+    browser = Browser(Workshop(workshop.folder, database, settings, clock))
+    answer = browser.get("/readyz")
+    browser.close()
+    database.dispose()
+    assert (answer.status_code, "unable to open" in answer.text) == (503, False)
+    assert answer.json()["detail"] == "the database does not answer; the server's log says why"
+    assert "unable to open" in "".join(capsys.readouterr())
