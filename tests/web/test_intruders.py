@@ -1,14 +1,17 @@
 """Ways in and around, as somebody with bad intent tries them: from outside, as a reviewer, from another site."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Literal
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+import structlog
 from starlette.formparsers import FormParser
 
-from app.config import Settings
+from app.config import LogSettings, Settings
 from app.domain.accounts import Role
+from app.logs import set_up_logs
 from app.services.account_pages import view_access
 from app.services.accounts import COMMAND_LINE, add_user, change_role, disable_user, list_users, reset_password
 from app.storage.database import Database
@@ -229,3 +232,19 @@ def test_a_probe_tells_no_stranger_where_the_database_is(
     assert (answer.status_code, "unable to open" in answer.text) == (503, False)
     assert answer.json()["detail"] == "the database does not answer; the server's log says why"
     assert "unable to open" in "".join(capsys.readouterr())
+
+
+# Logs
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_log_has_a_line_an_event(capsys: pytest.CaptureFixture[str], format_: Literal["text", "json"]) -> None:
+    """What a stranger sends, such as a path, neither begins one nor reaches the terminal as a command."""
+    before = structlog.get_config()
+    set_up_logs(LogSettings(format=format_))
+    try:
+        structlog.get_logger().error("a request failed", path="/a\x1b[2J\x07\x9b", reason="x\nforged")
+    finally:
+        structlog.configure(**before)
+    said = capsys.readouterr().err
+    assert (len(said.splitlines()), bool(set("\x1b\x07\x9b") & set(said))) == (1, False)
