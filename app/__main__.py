@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from app.cli import benching, datasets, keeping, relocations, reviews, scan, serve, users
+from app.domain.text import visible
 from app.errors import NotFoundError, TouchlineError, UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def _fail(error: TouchlineError, status: int) -> None:
-    sys.stderr.write(f"touchline: {' '.join(str(error).split())}\n")
+    sys.stderr.write(f"touchline: {visible(' '.join(str(error).split()))}\n")
     sys.exit(status)
 
 

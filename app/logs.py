@@ -4,8 +4,10 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
 
 from app.config import LogSettings
+from app.domain.text import visible
 
 
 def set_up_logs(settings: LogSettings) -> None:
@@ -21,9 +23,15 @@ def set_up_logs(settings: LogSettings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _show_all,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _show_all(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """No field, such as the path of a request, moves the cursor or begins a line; a traceback has lines."""
+    return {name: visible(value, "\n") if isinstance(value, str) else value for name, value in event.items()}

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.config import Settings, load_settings
+from app.domain.text import visible
 from app.logs import set_up_logs
 from app.services.clock import utc_now
 from app.services.relocating import recover_relocations
@@ -62,7 +63,8 @@ def working(config: Path | None) -> Iterator[tuple[Opened, int]]:
 
 def show(value: object, as_json: bool, text: str) -> None:
     """Print a result as JSON or as a sentence."""
-    sys.stdout.write((json.dumps(value, default=_plain, ensure_ascii=False) if as_json else text) + "\n")
+    document = json.dumps(value, default=_plain, ensure_ascii=False) if as_json else visible(text, "\n\t")
+    sys.stdout.write(document + "\n")
 
 
 def _plain(value: object) -> object:

@@ -13,3 +13,11 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def visible(text: str, but: str = "") -> str:
+    """Text for a terminal: what cannot be seen, which a file's name can hold and a terminal obeys, is replaced.
+
+    ``but`` are characters that stay all the same.
+    """
+    return "".join(sign if sign.isprintable() or sign in but else "\N{REPLACEMENT CHARACTER}" for sign in text)

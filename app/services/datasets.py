@@ -24,7 +24,7 @@ from app.storage.datasets import Dataset
 from app.storage.images import ImageFilter, find_uninspected, list_images, record_inspections
 from app.storage.tallies import count_images, keeping
 
-PIXELS_AT_ONCE = 200_000_000  #: decoded pixels that may be in memory while registering
+PIXELS_AT_ONCE = 200_000_000  #: decoded pixels that one process holds while registering, or making pictures on demand
 LEGIBLE_PX = 256  #: decoding so many shows whether a file is whole: every byte is read all the same
 DEMO_MARKER = ".touchline-demo"  #: hidden, so no image; `touchline demo` writes it
 

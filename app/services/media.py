@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from app.config import Settings
 from app.errors import ImageUnreadableError, NotFoundError
+from app.files.budget import PixelBudget, held
 from app.files.decoding import decode_file, hash_bytes, open_bytes, read_inside, sniff_media_type
 from app.files.opening import open_inside
 from app.files.renditions import MEDIA_TYPE, RenditionSize, cut_square, find_rendition, make_rendition
@@ -58,8 +59,12 @@ def open_original(database: Database, image_id: int) -> OriginalFile:
     return OriginalFile(file, sha256, size, sniff_media_type(head))
 
 
-def get_rendition(database: Database, settings: Settings, image_id: int, size: RenditionSize) -> Rendition:
+def get_rendition(
+    database: Database, settings: Settings, budget: PixelBudget, image_id: int, size: RenditionSize
+) -> Rendition:
     """A rendition, made if it has not been yet. An image that fits the screen as it is, is its own screen picture.
+
+    It waits until ``budget`` has room for the image.
 
     Raises:
         NotFoundError: no such image, or its file is gone or cannot be decoded.
@@ -71,14 +76,28 @@ def get_rendition(database: Database, settings: Settings, image_id: int, size: R
         if kept is not None:
             return Rendition(kept, record.sha256, MEDIA_TYPE)
     try:
-        original = _show_original(record, root, side_px) if size == "screen" else None
-        if original is not None:
-            return original
-        path = make_rendition(folder, root, record.path, size, side_px, settings.datasets.max_pixels)
+        with held(budget, _weigh(record, root, settings.datasets.max_pixels)):
+            original = _show_original(record, root, side_px) if size == "screen" else None
+            if original is not None:
+                return original
+            path = make_rendition(folder, root, record.path, size, side_px, settings.datasets.max_pixels)
     except ImageUnreadableError as error:
         msg = f"image {image_id} cannot be shown: {error}"
         raise NotFoundError(msg) from error
     return Rendition(path, path.name.partition("-")[0], MEDIA_TYPE)
+
+
+def _weigh(record: ImageRecord, root: Path, max_pixels: int) -> int:
+    """Pixels' worth of memory that an image takes: its pixels, or its file's bytes where those are more.
+
+    Raises:
+        ImageUnreadableError: nobody has looked at it yet, and it cannot be read.
+    """
+    if record.width is None or record.height is None:
+        pixels = open_bytes(read_inside(root, record.path), PurePosixPath(record.path).suffix, max_pixels).pixels
+    else:
+        pixels = record.width * record.height
+    return max(pixels, record.size_bytes // 3)
 
 
 def _show_original(record: ImageRecord, root: Path, side_px: int) -> Rendition | None:
@@ -103,23 +122,29 @@ def _locate(database: Database, image_id: int) -> tuple[ImageRecord, Path]:
 
 
 def cut_original(
-    database: Database, settings: Settings, image_id: int, window: tuple[int, int, int]
+    database: Database, settings: Settings, budget: PixelBudget, image_id: int, window: tuple[int, int, int]
 ) -> tuple[bytes, str]:
     """A square of the original's own pixels, upright, as PNG, and the SHA-256 of the original.
 
-    ``window`` is ``(x, y, side)`` in pixels; the square is cut off where the image ends.
+    ``window`` is ``(x, y, side)`` in pixels; the square is cut off where the image ends. It waits until ``budget`` has
+    room for the image.
 
     Raises:
         NotFoundError: no such image, its file is gone or cannot be decoded, or the square lies outside.
     """
     record, root = _locate(database, image_id)
     try:
-        decoded = decode_file(root, record.path, settings.datasets.max_pixels)
+        with held(budget, _weigh(record, root, settings.datasets.max_pixels)):
+            return _cut(root, record, settings.datasets.max_pixels, window)
     except ImageUnreadableError as error:
         msg = f"image {image_id} cannot be shown: {error}"
         raise NotFoundError(msg) from error
+
+
+def _cut(root: Path, record: ImageRecord, max_pixels: int, window: tuple[int, int, int]) -> tuple[bytes, str]:
+    decoded = decode_file(root, record.path, max_pixels)
     x, y, side = window
     if x >= decoded.width or y >= decoded.height:
-        msg = f"image {image_id} has no pixels at {x}, {y}"
+        msg = f"image {record.id} has no pixels at {x}, {y}"
         raise NotFoundError(msg)
     return cut_square(decoded.pixels, x, y, side), decoded.sha256

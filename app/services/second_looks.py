@@ -15,7 +15,7 @@ from app.services.images import get_item, get_record, media_url
 from app.services.reviews import GivenReview, NewReview, append, find_repeat, undo_review
 from app.storage import second_looks as stored
 from app.storage.database import Database, Session
-from app.storage.datasets import Dataset
+from app.storage.datasets import MAX_ID, Dataset
 from app.storage.images import ImageRecord, find_images
 from app.storage.reviews import find_latest_own, find_review
 from app.storage.second_looks import Asker
@@ -122,7 +122,7 @@ def choose_looks(
 ) -> list[int]:
     """Images for a tab: the named one where it is free for the asker, then what comes next."""
     found = stored.find_free(session, dataset_id, stage, asker, limit, own=own)
-    if image_id is None:
+    if image_id is None or not 0 < image_id <= MAX_ID:
         return found
     named = stored.find_free(session, dataset_id, stage, asker, 1, own=own, only=image_id)
     return list(dict.fromkeys([*named, *found]))[:limit]

@@ -62,9 +62,16 @@ def _hide_password(value: object) -> str:
     if value is None:
         return "not set"
     scheme, separator, rest = str(value).partition("://")
-    account, at, place = rest.rpartition("@")
-    user = account.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{place}" if at else str(value)
+    account, at, place = rest.rpartition("@")  # first: a password may hold a question mark
+    user = f"{account.partition(':')[0]}:***" if at else ""
+    place, question, query = place.partition("?")
+    return f"{scheme}{separator}{user}{at}{place}{question}{'&'.join(map(_hide_in_query, query.split('&')))}"
+
+
+def _hide_in_query(part: str) -> str:
+    """A password may stand in the query too: ``?host=/run/postgresql&user=a&password=b``."""
+    name, equals, _ = part.partition("=")
+    return f"{name}{equals}***" if "pass" in name.lower() else part
 
 
 def view_settings(settings: Settings, reviewer: str | None, *, theme: str, hotkeys: bool) -> SettingsPage:

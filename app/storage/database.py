@@ -33,7 +33,7 @@ class Database:
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite":
                 if parsed.database:
-                    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                    _make_room(Path(parsed.database))
                 self.engine = _sqlite_engine(url)
             else:
                 self.engine = create_engine(url, pool_pre_ping=True)
@@ -72,6 +72,13 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _make_room(path: Path) -> None:
+    """The folder of a database and, where there is none yet, its empty file, which only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name != ":memory:" and not str(path).startswith("file:") and not path.exists():
+        path.touch(0o600)  # the log and index beside it take its mode
 
 
 def _sqlite_engine(url: str) -> Engine:

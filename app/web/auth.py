@@ -5,6 +5,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from app.web.failures import wants_page
 from app.web.forms import safe_next, see_other
 from app.web.problems import problem_response
 from app.web.rendering import is_htmx, render_error
+from app.web.security import SAFE_METHODS
 
 PROBES = frozenset({"/healthz", "/readyz"})
 ASSETS = "/static/"
@@ -25,6 +27,8 @@ NOT_SET_UP = (
     "This server can be reached by others and has no admin yet, so it serves nothing else: open the set-up link that "
     "it wrote to its standard error when it started, or start it again for a new link."
 )
+LATE_S = 1.0  #: a body that ends later than this after its head is taken only from who is still let in
+SHUT_OUT = "While this was being sent the session ended, or the account lost the right: nothing was done."
 SIGN_IN_FIRST = "Sign in first: on the page /login, or with the header 'Authorization: Bearer' and an API token."
 
 
@@ -54,6 +58,8 @@ class SignInMiddleware:
         identity = request.state.gate.identity
         if rule is not None and rule.activity is not None and identity is not None:
             send = _noting(request, identity, rule.activity, send)
+        if scope["method"] not in SAFE_METHODS:
+            receive = _judging_again(request, right, path, receive)
         await self._app(scope, receive, send)
 
     def _declared_path(self, scope: Scope) -> str | None:
@@ -67,6 +73,27 @@ def _judge(request: Request, right: Right, path: str | None) -> Response | None:
     """See who is asking, and the answer to those who may not."""
     request.state.gate = gate = _look(request)
     return _refuse(request, gate, right, path)
+
+
+def _judging_again(request: Request, right: Right, path: str | None, receive: Receive) -> Receive:
+    """``receive``, which judges anew where the body ends late.
+
+    Who was let in could else hold the end of a form back until long after their account was disabled, their role or
+    password changed or their session ended, and have it done then: make an admin, or a token that lives on.
+    """
+    clock = get_parts(request).clock
+    began = clock()
+
+    async def receive_judging() -> Message:
+        message = await receive()
+        ends = message["type"] == "http.request" and not message.get("more_body", False)
+        if ends and abs((clock() - began).total_seconds()) > LATE_S:
+            refusal = await run_in_threadpool(_judge, request, right, path)
+            if refusal is not None:
+                raise HTTPException(max(refusal.status_code, 401), SHUT_OUT)
+        return message
+
+    return receive_judging
 
 
 def _look(request: Request) -> Gate:

@@ -28,7 +28,7 @@ def chosen_of(request: Request) -> dict[str, str]:
 def _read_cookie(value: str) -> dict[str, str]:
     try:
         found = json.loads(unquote(value) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}  # not ours: the defaults serve
     return {str(name): str(key) for name, key in found.items()} if isinstance(found, dict) else {}
 

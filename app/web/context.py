@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote, unquote
 from uuid import UUID, uuid4
@@ -11,8 +12,10 @@ from fastapi import Depends, Request
 from app.config import Settings
 from app.domain.accounts import Identity
 from app.errors import ConflictError
+from app.files.budget import PixelBudget
 from app.services.accounts import By
 from app.services.clock import Clock
+from app.services.datasets import PIXELS_AT_ONCE
 from app.services.passwords import Door
 from app.services.reviews import clean_reviewer
 from app.services.sign_in import Gate, Standing, Visitor
@@ -38,6 +41,7 @@ class Parts:
     clock: Clock
     preparing_demo: Callable[[], bool]
     door: Door = field(default_factory=Door)
+    decoding: PixelBudget = field(default_factory=partial(PixelBudget, PIXELS_AT_ONCE))  #: for pictures made on demand
 
 
 def get_parts(request: Request) -> Parts:

@@ -12,6 +12,8 @@ from app.web.rendering import render_error
 from app.web.security import HEADERS
 
 log = structlog.get_logger()
+MOST_FIELDS = 20  #: wrong fields that an answer names: a body of ours has fewer, and any other is told enough
+LONGEST_PLACE = 100
 
 
 def install_failures(app: FastAPI) -> None:
@@ -54,8 +56,10 @@ def on_invalid(request: Request, error: Exception) -> Response:
     """Fields that do not fit their types."""
     if not isinstance(error, RequestValidationError):
         raise error
-    fields = [FieldError(_place(found["loc"]), found["msg"]) for found in error.errors()]
-    detail = "; ".join(f"{field.loc}: {field.msg}" for field in fields)
+    errors = error.errors()
+    fields = [FieldError(_place(found["loc"]), found["msg"]) for found in errors[:MOST_FIELDS]]
+    more = f"; and {len(errors) - MOST_FIELDS} more" if len(errors) > MOST_FIELDS else ""
+    detail = "; ".join(f"{field.loc}: {field.msg}" for field in fields) + more
     if wants_page(request):
         return render_error(request, 422, detail)
     return problem_response(422, detail, fields)
@@ -74,4 +78,4 @@ def _place(loc: tuple[int | str, ...]) -> str:
     parts = [str(part) for part in loc if part not in ("body", "query", "path", "form")]
     place = ".".join(parts) or (str(loc[0]) if loc else "body")
     # A field's name is the sender's, and may be half of a surrogate pair, which no answer can repeat.
-    return place.encode(errors="backslashreplace").decode()
+    return place.encode(errors="backslashreplace").decode()[:LONGEST_PLACE]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -17,6 +18,7 @@ from app.storage.migrating import find_pending
 from app.web.context import GivenParts
 from app.web.problems import problem_response, responses
 
+log = structlog.get_logger()
 router = APIRouter(tags=["health"])
 
 
@@ -42,9 +44,13 @@ def healthz() -> Health:
 @router.get("/readyz", response_model=Ready, responses=responses(503))
 def readyz(parts: GivenParts) -> Any:
     """Whether the database is reachable and migrated."""
-    reason = parts.database.reachable() or find_pending(parts.database)
-    if reason is not None:
-        return problem_response(503, reason)
+    unreachable = parts.database.reachable()
+    if unreachable is not None:
+        log.error("the database does not answer", reason=unreachable)  # not for strangers: it may name host and account
+        return problem_response(503, "the database does not answer; the server's log says why")
+    pending = find_pending(parts.database)
+    if pending is not None:
+        return problem_response(503, pending)
     worker = is_worker_alive(parts.database, parts.settings.worker, parts.clock)
     return Ready(status="ok" if worker else "ok, but no worker is running", worker=worker)
 

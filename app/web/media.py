@@ -57,7 +57,7 @@ def get_smaller(
     parts: GivenParts, image_id: int, size: RenditionSize, v: Version = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """An upright JPEG or WebP: kept from the scan, made on demand, or the image itself where it fits."""
-    rendition = get_rendition(parts.database, parts.settings, image_id, size)
+    rendition = get_rendition(parts.database, parts.settings, parts.decoding, image_id, size)
     headers = _headers(rendition.sha256, v, f"-{size}")
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -72,7 +72,7 @@ def get_crop(
 ) -> Response:
     """A square of the original's own pixels, upright, as PNG: for enlarging what a rendition has shrunk."""
     x, y, side = (int(part) for part in window.split("-"))
-    content, sha256 = cut_original(parts.database, parts.settings, image_id, (x, y, side))
+    content, sha256 = cut_original(parts.database, parts.settings, parts.decoding, image_id, (x, y, side))
     headers = _headers(sha256, v, f"-{window}")
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)

@@ -12,9 +12,9 @@ from app.web.problems import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  #: probes come with whatever host the prober likes
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LEASING_PATHS = frozenset({"/review", "/grid"})  #: beside the API
 MAX_BODY = 1 << 20
-TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
+MAX_OPEN_BODY = 1 << 15  #: where nobody has to be signed in: a name and a password fit, and a flood is dearer
+OPEN_FORMS = frozenset({"/login", "/logout", "/setup"})
 CSP = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
     "img-src 'self' data:"
@@ -59,7 +59,8 @@ class SecurityMiddleware:
 
         refusal = self._refuse(scope)
         if refusal is None:
-            await self._app(scope, _limited(receive, lambda: answered), send_with_headers)
+            limited = _limited(receive, _most_of(scope["path"]), lambda: answered)
+            await self._app(scope, limited, send_with_headers)
         else:
             await problem_response(*refusal)(scope, receive, send_with_headers)
 
@@ -70,15 +71,23 @@ class SecurityMiddleware:
             return 421, f"this server does not answer for the host {host!r}; server.allowed_hosts lists those it does"
         if scope["method"] not in SAFE_METHODS and _is_cross_site(headers, f"{scope['scheme']}://{host}"):
             return 403, "a request from another site may not change anything here"
-        if _takes_leases(scope["path"]) and _is_embedded_elsewhere(headers):
+        if scope["path"] not in OPEN_PATHS and _is_embedded_elsewhere(headers):
             return 403, "a page of another site may lead here by a link, and not load this as a part of itself"
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit() and len(length) <= 10 and int(length) <= MAX_BODY):
-            return 413, TOO_LARGE
+        length, most = headers.get("content-length", "0"), _most_of(scope["path"])
+        if not (length.isascii() and length.isdigit() and len(length) <= 10 and int(length) <= most):
+            return 413, _too_large(most)
         return None
 
 
-def _limited(receive: Receive, answered: Callable[[], bool]) -> Receive:
+def _most_of(path: str) -> int:
+    return MAX_OPEN_BODY if path in OPEN_FORMS else MAX_BODY
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most} bytes"
+
+
+def _limited(receive: Receive, most: int, answered: Callable[[], bool]) -> Receive:
     """``receive``, which ends with 413 where more than the limit comes: a chunked body does not say its length."""
     seen = 0
 
@@ -86,11 +95,11 @@ def _limited(receive: Receive, answered: Callable[[], bool]) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen <= MAX_BODY:
+        if seen <= most:
             return message
         if answered():
             return {"type": "http.disconnect"}  # the answer is on its way: only the rest of the body is unwanted
-        raise HTTPException(413, TOO_LARGE)
+        raise HTTPException(413, _too_large(most))
 
     return receive_limited
 
@@ -105,21 +114,25 @@ def _host_name(host: str) -> str:
     return re.sub(r":\d+$", "", host).lower()
 
 
-def _takes_leases(path: str) -> bool:
-    return path in LEASING_PATHS or path.startswith("/api/")
-
-
 def _is_embedded_elsewhere(headers: Headers) -> bool:
-    """Whether a page of another site fetches, shows or frames this, other than by a link that a person follows."""
-    if headers.get("sec-fetch-site") != "cross-site":
+    """Whether a page of another site fetches, shows or frames this, other than by a link that a person follows.
+
+    It could not read the answer, but several pages lease images, and a crop is work. Another port of the same host is
+    the same site to a browser, which sends our cookies along.
+    """
+    if not _is_elsewhere(headers.get("sec-fetch-site")):
         return False
     return headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document"
+
+
+def _is_elsewhere(site: str | None) -> bool:
+    return site not in (None, "same-origin", "none")
 
 
 def _is_cross_site(headers: Headers, here: str) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return site not in ("same-origin", "none")
+        return _is_elsewhere(site)
     origin = headers.get("origin")
     # Neither header: no browser of the last years, so no cookie that a page of another site could make it send.
     return origin is not None and origin.lower() != here.lower()

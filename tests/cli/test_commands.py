@@ -100,6 +100,19 @@ def test_from_add_to_export_without_a_browser(tmp_path: Path, frames: Path) -> N
     assert not (tmp_path / "clean").exists()
 
 
+def test_a_name_moves_no_cursor(tmp_path: Path, frames: Path) -> None:
+    """A folder or a file can be named so that a terminal obeys it; the document for programs holds it as it is."""
+    odd = frames.rename(tmp_path / "\x1b]0;pwned\x07\x1b[2J\x9bframes")
+    added = run(tmp_path, "add", str(odd))
+    listed = run(tmp_path, "status")
+    refused = run(tmp_path, "scan", "\x1b[2Jnothing")
+    assert (added.returncode, listed.returncode, refused.returncode) == (0, 0, 2)
+    said = added.stdout + listed.stdout + refused.stderr
+    assert "]0;pwned" in said
+    assert not set("\x1b\x07\x9b") & set(said)
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["datasets"][0]["name"] == odd.name
+
+
 def test_a_failed_scan_ends_with_1(tmp_path: Path, frames: Path) -> None:
     """Offline, with a model that is not there: the reason says what to do, on stdout as JSON."""
     run(tmp_path, "add", str(frames))

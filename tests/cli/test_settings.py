@@ -105,6 +105,22 @@ def test_every_key_can_be_set_by_its_variable(key: str) -> None:
     assert row.description.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://a:b@c/d?sslmode=require", "postgresql://a:***@c/d?sslmode=require"),
+        ("postgresql://a:b?c@d/e", "postgresql://a:***@d/e"),
+        ("postgresql:///d?host=/run&password=b", "postgresql:///d?host=/run&password=***"),
+        ("postgresql://a@c/d?sslpassword=b&x=1", "postgresql://a:***@c/d?sslpassword=***&x=1"),
+        ("sqlite:////var/a.db", "sqlite:////var/a.db"),
+    ],
+)
+def test_a_password_of_the_database_is_not_shown(tmp_path: Path, url: str, shown: str) -> None:
+    """Wherever in the URL it stands: a reviewer can read the page of settings."""
+    rows = {row.key: row.value for row in list_settings(Settings(data_dir=tmp_path, database_url=url))}
+    assert rows["database_url"] == shown
+
+
 def test_changed_settings_are_marked(tmp_path: Path) -> None:
     """The page shows which differ from their default."""
     rows = {row.key: row for row in list_settings(Settings(data_dir=tmp_path, database_url="postgresql://a:b@c/d"))}

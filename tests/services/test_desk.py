@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from app.domain.reviewing import Verdict
 from app.errors import ConflictError, InvalidInputError, NotFoundError
+from app.files.budget import PixelBudget
 from app.services.desk import Desk, find_draft, view_desk_of, view_enlargements
 from app.services.media import cut_original
 from app.services.reviews import NewReview, clean_note, give_review
@@ -133,12 +134,13 @@ def test_an_image_larger_than_the_screen_is_enlarged_from_the_original(workshop:
     assert (large.whole, small.whole) == (False, True)
     assert f"/images/{item.record.id}/crop/" in large.url
     x, y, side = (int(part) for part in large.url.rpartition("/")[2].partition("?")[0].split("-"))
-    content, sha256 = cut_original(workshop.database, workshop.settings, item.record.id, (x, y, side))
+    given = (workshop.database, workshop.settings, PixelBudget(10**9), item.record.id)
+    content, sha256 = cut_original(*given, (x, y, side))
     picture = Image.open(io.BytesIO(content))
     assert (picture.size, sha256) == ((side, side), item.record.sha256)
     assert picture.getpixel((0, 0)) == (240, 0, 0)
     with pytest.raises(NotFoundError):
-        cut_original(workshop.database, workshop.settings, item.record.id, (3000, 0, 10))
+        cut_original(*given, (3000, 0, 10))
 
 
 def video(root: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.errors import ConflictError, InvalidInputError, NotFoundError
+from app.files.budget import PixelBudget
 from app.files.renditions import estimate_used
 from app.services.dataset_page import clear_renditions, edit_dataset, free_cleared, stream_verdicts
 from app.services.datasets import list_dataset_views, refuse_outside
@@ -217,7 +218,7 @@ def test_cleared_renditions_are_made_again(workshop: Workshop) -> None:
     workshop.add(workshop.folder / "frames")
     image_id = workshop.image_id(1, "football/large.png")
     before = tree(workshop.folder / "frames")
-    get_rendition(workshop.database, workshop.settings, image_id, "tile")
+    get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), image_id, "tile")
     folder = renditions_folder(workshop.settings)
     assert estimate_used(folder).bytes > 0
     clear_renditions(workshop.settings)
@@ -225,7 +226,7 @@ def test_cleared_renditions_are_made_again(workshop: Workshop) -> None:
     free_cleared(workshop.settings)
     assert not list(folder.parent.glob("renditions*"))
     clear_renditions(workshop.settings)
-    get_rendition(workshop.database, workshop.settings, image_id, "tile")
+    get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), image_id, "tile")
     assert estimate_used(folder).bytes > 0
     assert tree(workshop.folder / "frames") == before
 

@@ -1,13 +1,17 @@
 """Renditions made during a scan: which, of what, and how much of the disk they may take."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from PIL import Image
 
 from app.config import Settings
 from app.domain.detections import DetectorIdentity
-from app.services.media import get_rendition
+from app.files.budget import PixelBudget
+from app.services.media import cut_original, get_rendition
 from app.services.renditions import estimate_renditions
 from tests.parts import ColourDetector, Workshop, draw
 
@@ -76,7 +80,7 @@ def test_what_the_scan_made_is_what_the_browser_gets(workshop: Workshop) -> None
     workshop.scan(1)
     (root / "football" / "a.png").unlink()
     for size, sides in (("tile", (320, 240)), ("screen", (2048, 1536))):
-        rendition = get_rendition(workshop.database, workshop.settings, 1, size)  # type: ignore[arg-type]
+        rendition = get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), 1, size)  # type: ignore[arg-type]
         assert isinstance(rendition.kept, Path)
         with Image.open(rendition.kept) as picture:
             assert picture.size == sides
@@ -87,7 +91,7 @@ def test_an_image_that_fits_the_screen_gets_a_tile_only(workshop: Workshop) -> N
     root = large(workshop, "jpg", (640, 480))
     workshop.scan(1)
     assert kept(workshop) == {"tile": (320, 240)}
-    rendition = get_rendition(workshop.database, workshop.settings, 1, "screen")
+    rendition = get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), 1, "screen")
     assert (rendition.kept, rendition.media_type) == ((root / "football" / "a.jpg").read_bytes(), "image/jpeg")
     assert kept(workshop) == {"tile": (320, 240)}
 
@@ -97,7 +101,7 @@ def test_bytes_that_were_never_decoded_are_not_shown_as_they_are(workshop: Works
     root = large(workshop, "jpg", (640, 480))
     workshop.scan(1)
     draw(root / "football" / "a.jpg", 50, size=(320, 200))
-    rendition = get_rendition(workshop.database, workshop.settings, 1, "screen")
+    rendition = get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), 1, "screen")
     assert isinstance(rendition.kept, Path)
     assert rendition.sha256 in rendition.kept.name
 
@@ -113,7 +117,7 @@ def test_the_limit_ends_the_making_and_not_the_scan(workshop: Workshop) -> None:
     assert (scan.status, scan.scored) == ("done", 6)
     assert 0 < made < 6
     for image_id in range(1, 7):
-        get_rendition(workshop.database, workshop.settings, image_id, "tile")
+        get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), image_id, "tile")
     assert len(kept(workshop)) == 6
 
 
@@ -161,3 +165,31 @@ def test_images_of_unknown_size_are_taken_for_the_mean_of_the_others(workshop: W
     with workshop.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE images SET width = NULL, height = NULL")
     assert estimate_renditions(workshop.database, workshop.settings, dataset) == int(2 * 320 * 320 * 0.35)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda workshop, budget: get_rendition(workshop.database, workshop.settings, budget, 1, "tile").kept,
+        lambda workshop, budget: get_rendition(workshop.database, workshop.settings, budget, 1, "screen").kept,
+        lambda workshop, budget: cut_original(workshop.database, workshop.settings, budget, 1, (0, 0, 10))[0],
+    ],
+    ids=["tile", "screen", "crop"],
+)
+def test_a_picture_made_on_demand_waits_for_room(
+    workshop: Workshop, make: Callable[[Workshop, PixelBudget], Path | bytes]
+) -> None:
+    """A folder of huge images and a page of them: never more pixels in memory than there is room for."""
+    large(workshop, "png")
+    workshop.scan(1, settings=chosen(workshop, during_scan="off"))
+    budget = PixelBudget(4000 * 3000)
+    budget.take(1)
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, workshop, budget)
+        until = monotonic() + 30
+        while not budget.waiting and not made.done() and monotonic() < until:
+            sleep(0.01)
+        assert (budget.waiting, made.done()) == (1, False)
+        budget.change(-1)
+        assert made.result(30)
+    assert budget.held == 0

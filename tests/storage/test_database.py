@@ -39,6 +39,26 @@ def names_in(database: Database) -> list[str]:
         return [dataset.name for dataset in list_datasets(session)]
 
 
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """It holds hashes of passwords, and other people may have an account on the machine."""
+    path = tmp_path / "new" / "touchline.db"
+    database = Database(f"sqlite:///{path}")
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE some_table (id INTEGER)"))
+        modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    database.dispose()
+    assert modes == {"touchline.db": 0o600, "touchline.db-wal": 0o600, "touchline.db-shm": 0o600}
+
+
+def test_a_database_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    """Somebody may have chosen it."""
+    path = tmp_path / "touchline.db"
+    path.touch(0o640)
+    path.chmod(0o640)
+    Database(f"sqlite:///{path}").dispose()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", BUSY_TIMEOUT_MS)],
