@@ -5,9 +5,11 @@ readers never wait. The driver's own transaction handling is switched off: it wo
 migration that crashes half-way would leave half a schema.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -19,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 30_000
+ASK_AGAIN_S = 0.002
 WRITES = "touchline_writes"
 
 __all__ = ["Database", "Session"]
@@ -104,5 +107,32 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) ->
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get(WRITES, False):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begins_to_write(connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begins_to_write(connection: Connection) -> bool:
+    """Wait for other writers, and begin; False if that took too long or cannot be, for the caller to find out why.
+
+    SQLite's own waiting asks ever more seldom, up to ten times a second: whoever writes batch after batch is then there
+    again before a person who has waited longer. Asked every two milliseconds, the next gap between two batches will do.
+    """
+    cursor = connection.connection.cursor()
+    until = monotonic() + BUSY_TIMEOUT_MS / 1000
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        while monotonic() < until:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                sleep(ASK_AGAIN_S)
+            else:
+                return True
+        return False
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.close()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from threading import Event, Thread
+from time import sleep
 
 import pytest
 from sqlalchemy import text
@@ -158,3 +159,37 @@ def test_an_unreachable_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "touchline.db").mkdir()
     database = Database(f"sqlite:///{tmp_path}/touchline.db")
     assert "unable to open" in (database.reachable() or "")
+
+
+def test_who_waits_gets_in_between_two_batches(tmp_path: Path) -> None:
+    """A writer that begins again as soon as it has ended keeps nobody out for long."""
+    url = f"sqlite:///{tmp_path}/busy.db"
+    database, busy = Database(url), Database(url)
+    with database.write() as session:
+        session.execute(text("CREATE TABLE rows (number INTEGER)"))
+    stopping = Event()
+    began = Event()
+
+    def write_on() -> None:
+        while not stopping.is_set():
+            with busy.write() as session:
+                session.execute(text("INSERT INTO rows VALUES (1)"))
+                began.set()
+                sleep(0.05)
+            sleep(0.01)
+
+    writer = Thread(target=write_on)
+    writer.start()
+    began.wait(30)
+    with busy.read() as session:
+        before = session.scalar(text("SELECT count(*) FROM rows")) or 0
+    for _ in range(5):
+        with database.write() as session:
+            session.execute(text("INSERT INTO rows VALUES (2)"))
+    with busy.read() as session:
+        after = session.scalar(text("SELECT count(*) FROM rows WHERE number = 1")) or 0
+    stopping.set()
+    writer.join()
+    database.dispose()
+    busy.dispose()
+    assert after - before <= 15  # five turns, with a few batches between
