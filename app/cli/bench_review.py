@@ -37,24 +37,28 @@ PAGES = (
     *("/datasets/{id}/guidelines", "/datasets/{id}/reviewing"),
 )
 ROUNDS = 12
+WARM_UP = 3  #: verdicts
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STARTS_WITHIN_S = 120.0
-#: in the page: from the press of a key to the frame that shows the next image, decoded
+#: in the page: from the press of a key to the frame that shows the next image, decoded, and to the next card
 WATCH = """
 (() => {
-  const shown = () => {
-    const picture = document.querySelector("#card [data-stage-image]");
-    return picture && picture.complete && picture.naturalWidth ? document.querySelector("#card").dataset.url : null;
-  };
+  const picture = () => document.querySelector("#card [data-stage-image]");
+  const url = () => document.querySelector("#card")?.dataset.url;
+  const isWhole = (image) => image && image.complete && image.naturalWidth > 0;
   window.benchTimes = [];
-  window.addEventListener("keydown", (event) => {
-    const before = document.querySelector("#card")?.dataset.url;
+  window.benchCards = [];
+  const note = (times, event, isThere) => {
     const look = () => {
-      const url = shown();
-      if (!url || url === before) { requestAnimationFrame(look); return; }
-      requestAnimationFrame(() => window.benchTimes.push(performance.now() - event.timeStamp));
+      if (!isThere()) { requestAnimationFrame(look); return; }
+      requestAnimationFrame(() => times.push(performance.now() - event.timeStamp));
     };
     look();
+  };
+  window.addEventListener("keydown", (event) => {
+    const [card, image] = [url(), picture()?.getAttribute("src")];
+    note(window.benchTimes, event, () => isWhole(picture()) && picture().getAttribute("src") !== image);
+    note(window.benchCards, event, () => isWhole(picture()) && url() !== card);
   }, { capture: true });
 })();
 """
@@ -104,7 +108,7 @@ def _measure(
     migrate(database)
     dataset_id = fill_database(database, own, utc_now, frames, images)
     with serving(own) as server, writing(database, own, utc_now, folder):
-        times = _press_keys(server, dataset_id, verdicts, browser)
+        times, cards = _press_keys(server, dataset_id, verdicts, browser)
         pages = {path: _time_page(server, path, dataset_id, images) for path in PAGES}
     database.dispose()
     slowest = max(pages.values(), key=lambda found: float(found["p95"]))
@@ -112,6 +116,7 @@ def _measure(
         "images": images,
         "verdicts": len(times),
         "key_to_paint_ms": _summary(times),
+        "key_to_card_ms": _summary(cards),
         "server_ms": slowest,
         "pages": pages,
         "start_s": round(server.start_s, 2),
@@ -161,8 +166,11 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, began: float) -> Se
     raise UsageError(msg)
 
 
-def _press_keys(server: Served, dataset_id: int, verdicts: int, browser: str | None) -> list[float]:
-    """Give verdicts by key, alternating yes and no; the times, the first few left out: they warm everything up."""
+def _press_keys(server: Served, dataset_id: int, verdicts: int, browser: str | None) -> tuple[list[float], list[float]]:
+    """Give verdicts by key, alternating yes and no; the times to the image and to the card, without the first few.
+
+    Those warm everything up.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
@@ -179,10 +187,10 @@ def _press_keys(server: Served, dataset_id: int, verdicts: int, browser: str | N
         for number in range(verdicts):
             page.wait_for_timeout(150)  # a person looks; what comes next is fetched meanwhile
             page.keyboard.press("12"[number % 2])
-            page.wait_for_function("count => window.benchTimes.length > count", arg=number)
-        times: list[float] = page.evaluate("window.benchTimes")
+            page.wait_for_function("count => window.benchCards.length > count", arg=number)
+        times, cards = page.evaluate("[window.benchTimes, window.benchCards]")
         opened.close()
-    return times[3:]
+    return times[WARM_UP:], cards[WARM_UP:]
 
 
 def _describe(row: dict[str, Any]) -> str:

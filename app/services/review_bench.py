@@ -21,10 +21,12 @@ from app.detector.base import Prepared, Runtime, View
 from app.domain.detections import Box, Detection, DetectorIdentity
 from app.domain.images import Side
 from app.domain.scoring import suspicion
+from app.files.budget import PixelBudget
 from app.files.writing import write_cache
 from app.services.clock import Clock
 from app.services.datasets import NewDataset, register_dataset
 from app.services.demo import write_demo
+from app.services.media import get_rendition
 from app.services.scanning import claim_scan, run_scan
 from app.services.scans import request_scan
 from app.services.sign_offs import sign_off
@@ -119,12 +121,23 @@ def fill_database(database: Database, settings: Settings, clock: Clock, root: Pa
     filler = _Filler(database, clock, view.id)
     filler.prepare()
     filler.score_shown()
+    _make_renditions(database, settings, view.id)
     for start in range(view.images, images, CHUNK):
         filler.add(start, min(CHUNK, images - start))
     with database.write() as session:
         recount(session, view.id)
     sign_off(database, clock, view.id, "bench")
     return view.id
+
+
+def _make_renditions(database: Database, settings: Settings, dataset_id: int) -> None:
+    """As a scan does on its way."""
+    budget = PixelBudget(settings.datasets.max_pixels)
+    with database.read() as session:
+        shown = [image_id for image_id, _, _ in images_of(session, dataset_id)]
+    for image_id in shown:
+        for size in ("tile", "screen"):
+            get_rendition(database, settings, budget, image_id, size)
 
 
 class _Filler:

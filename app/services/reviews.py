@@ -10,7 +10,7 @@ from app.domain.reviewing import Verdict, find_effective, upholds_flag
 from app.domain.text import is_id
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
 from app.services.clock import Clock
-from app.services.images import ImageItem, describe_verdict, get_item, get_record, media_url
+from app.services.images import ImageItem, describe_verdict, get_item, get_record, load_items, media_url
 from app.services.second_rules import is_second_wanted
 from app.storage import reviews as stored
 from app.storage.database import Database, Session
@@ -323,11 +323,13 @@ class RecentVerdict:
 
 def list_recent(session: Session, dataset_id: int, reviewer: str, limit: int) -> tuple[RecentVerdict, ...]:
     """A reviewer's latest verdicts that still count, newest first."""
-    return tuple(_recent(session, review) for review in stored.latest_by(session, dataset_id, reviewer, limit))
+    latest = stored.latest_by(session, dataset_id, reviewer, limit)
+    records = find_images(session, [review.image_id for review in latest])
+    items = {item.record.id: item for item in load_items(session, list(records.values()))}
+    return tuple(_recent(items[review.image_id], review) for review in latest)
 
 
-def _recent(session: Session, review: Review) -> RecentVerdict:
-    item = get_item(session, review.image_id)
+def _recent(item: ImageItem, review: Review) -> RecentVerdict:
     verdict = review.verdict or Verdict.UNSURE
     return RecentVerdict(
         review_id=review.id,
