@@ -115,7 +115,7 @@ class Runs:
         seen = np.array([[each.images] for each in self.strata]) - left
         best = np.where(left > 0, (found + 1) / (seen + 10), -1.0).argmax(axis=0)
         shares = left.cumsum(axis=0) / np.maximum(1, left.sum(axis=0))
-        spread = (self.rng.random(self.runs) >= shares).sum(axis=0)
+        spread = np.minimum((self.rng.random(self.runs) >= shares).sum(axis=0), len(self.strata) - 1)
         chosen = np.where(drawn | (self.rng.random(self.runs) < 0.3), spread, best)
         return np.where(left.sum(axis=0) > 0, chosen, -1)
 
