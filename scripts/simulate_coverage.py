@@ -138,7 +138,8 @@ class Runs:
     def log_ratios(self) -> Reals:
         """The logarithm of the product of the ratios at the true totals, shape (runs,)."""
         ratios = [each.log_ratio + np.log(each.mass) for each in self.strata]
-        return np.sum(ratios, axis=0)
+        total: Reals = np.sum(ratios, axis=0)
+        return total
 
     def evidence(self, run: int) -> list[Evidence]:
         """One run as the app sees it now."""
