@@ -13,6 +13,8 @@ from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage.database import Database
 from app.storage.tallies import count_dataset_released
 
+NO_REPEATS = {"repeats": 0, "disagreements": 0, "rate_estimate": None}
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateView:
@@ -54,11 +56,11 @@ def certificate_document(view: CertificateView) -> dict[str, Any]:
         "valid": found.valid,
         "invalid_reasons": list(found.invalid_reasons),
         "as_of": view.as_of,
-        "audit": None,
+        "audit": asdict(found.audit) if found.audit else None,
         "overall": asdict(found.overall),
         "per_label": {label: asdict(bound) for label, bound in found.per_label.items()},
-        "strata": [],
-        "reviewer_error": {"repeats": 0, "disagreements": 0, "rate_estimate": None},
+        "strata": [asdict(stratum) for stratum in found.strata],
+        "reviewer_error": asdict(found.reviewer_error) if found.reviewer_error else NO_REPEATS,
         "signed_off": _sign_off_document(view.signed_off),
         "assumptions": list(found.assumptions),
     }

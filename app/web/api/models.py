@@ -373,6 +373,7 @@ class BoundOut(Out):
     errors_upper: int
     rate_upper: float
     rate_estimate: float | None
+    outside: int
 
 
 class CertificateSignOff(Out):
