@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.counting import BINS, HAIR, PersonTally, ReviewerCounts, bin_of, count_people
@@ -13,6 +12,7 @@ from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.bins import image_bin, score_bin
 from app.storage.datasets import Dataset
+from app.storage.kept_counts import add_counts
 from app.storage.tables import DatasetRow, ImageRow, PersonTallyRow, ReviewRow, ScoreRow, StandingRow
 
 KEY = ("reviewer", "given", "bin", "verdict")
@@ -48,20 +48,7 @@ def count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> C
 
 def add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
     """Add to the tallies of a dataset, or take from them."""
-    rows = [
-        {"dataset_id": dataset_id, **dict(zip(KEY, key, strict=True)), "images": change}
-        for key, change in changes.items()
-        if change
-    ]
-    if not rows:
-        return
-    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
-    statement = dialect.insert(PersonTallyRow)
-    statement = statement.on_conflict_do_update(
-        index_elements=["dataset_id", *KEY],
-        set_={"images": PersonTallyRow.images + statement.excluded.images},
-    )
-    session.execute(statement, rows)
+    add_counts(session, PersonTallyRow, dataset_id, KEY, changes.items())
 
 
 def recount_people(session: Session, dataset_id: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.storage.datasets import Dataset
 from app.storage.images import disagreement, in_conflict, uncalled
 from app.storage.tables import DatasetRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow
-from app.storage.tallies import recount
+from app.storage.tallies import recount_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
     session.execute(insert(SignedImageRow).from_select(["sign_off_id", "image_id", "sha256"], covered))
     total = session.scalar(select(func.count()).where(SignedImageRow.sign_off_id == sign_off_id))
     session.execute(update(SignOffRow).where(SignOffRow.id == sign_off_id).values(images=total))
-    recount(session, dataset.id)
+    recount_images(session, dataset.id)
     return sign_off_id
 
 
@@ -68,5 +68,5 @@ def withdraw_sign_offs(session: Session, dataset_id: int, now: datetime) -> int:
     )
     withdrawn = len(result.all())
     if withdrawn:
-        recount(session, dataset_id)
+        recount_images(session, dataset_id)
     return withdrawn

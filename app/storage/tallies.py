@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.counting import (
@@ -33,6 +32,7 @@ from app.storage import person_tallies
 from app.storage.bins import image_bin, score_bin
 from app.storage.datasets import Dataset
 from app.storage.images import disagreement, in_conflict
+from app.storage.kept_counts import add_counts
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow, TallyRow
 
 NOBODY, UNSETTLED = "none", "unsettled"  #: in place of a verdict
@@ -110,28 +110,20 @@ def keeping_new(session: Session, dataset_id: int) -> Iterator[None]:
 
 
 def _add(session: Session, dataset_id: int, changes: Counter[Key]) -> None:
-    rows = [
-        {"dataset_id": dataset_id, **dict(zip(KEY, key, strict=True)), "images": change}
-        for key, change in changes.items()
-        if change
-    ]
-    if not rows:
-        return
-    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
-    statement = dialect.insert(TallyRow)
-    statement = statement.on_conflict_do_update(
-        index_elements=["dataset_id", *KEY],
-        set_={"images": TallyRow.images + statement.excluded.images},
-    )
-    session.execute(statement, rows)
+    add_counts(session, TallyRow, dataset_id, KEY, changes.items())
 
 
 def recount(session: Session, dataset_id: int) -> None:
-    """Count a dataset's images anew: for what changes all of them, as another detector or a sign-off does."""
+    """Count a dataset's images and verdicts anew: for what changes all of them, as another detector does."""
+    recount_images(session, dataset_id)
+    person_tallies.recount_people(session, dataset_id)
+
+
+def recount_images(session: Session, dataset_id: int) -> None:
+    """Count its images alone: for what changes nobody's verdict nor any score, as a sign-off."""
     session.execute(delete(TallyRow).where(TallyRow.dataset_id == dataset_id))
     counted = _tallied(dataset_id, ImageRow.dataset_id == dataset_id)
     session.execute(insert(TallyRow).from_select(["dataset_id", *KEY, "images"], counted))
-    person_tallies.recount_people(session, dataset_id)
 
 
 def read_tallies(session: Session, dataset_id: int) -> list[Tally]:

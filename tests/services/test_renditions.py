@@ -11,6 +11,7 @@ from PIL import Image
 from app.config import Settings
 from app.domain.detections import DetectorIdentity
 from app.files.budget import PixelBudget
+from app.files.renditions import RenditionSize
 from app.services.media import cut_original, get_rendition
 from app.services.renditions import estimate_renditions
 from tests.parts import ColourDetector, Workshop, draw
@@ -79,8 +80,9 @@ def test_what_the_scan_made_is_what_the_browser_gets(workshop: Workshop) -> None
     root = large(workshop, "png")
     workshop.scan(1)
     (root / "football" / "a.png").unlink()
-    for size, sides in (("tile", (320, 240)), ("screen", (2048, 1536))):
-        rendition = get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), 1, size)  # type: ignore[arg-type]
+    wanted: dict[RenditionSize, tuple[int, int]] = {"tile": (320, 240), "screen": (2048, 1536)}
+    for size, sides in wanted.items():
+        rendition = get_rendition(workshop.database, workshop.settings, PixelBudget(10**9), 1, size)
         assert isinstance(rendition.kept, Path)
         with Image.open(rendition.kept) as picture:
             assert picture.size == sides
