@@ -13,7 +13,6 @@ from app.storage.database import BUSY_TIMEOUT_MS, Database
 from app.storage.datasets import insert_dataset, list_datasets
 from tests.parts import SetClock
 
-
 TURNS = 12
 
 
