@@ -127,7 +127,7 @@ def recount_images(session: Session, dataset_id: int) -> None:
 
 
 def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
-    """A dataset's tallies."""
+    """A dataset's tallies, bin by bin."""
     rows = session.execute(
         select(TallyRow.given, TallyRow.bin, TallyRow.verdict, TallyRow.signed, TallyRow.images).where(
             TallyRow.dataset_id == dataset_id, TallyRow.images != 0
@@ -136,9 +136,26 @@ def read_tallies(session: Session, dataset_id: int) -> list[Tally]:
     return [_tally(row) for row in rows]
 
 
+def _read_around(session: Session, dataset: Dataset) -> list[Tally]:
+    """A dataset's tallies; the bins on either side of the threshold's own are one each, in the lowest of them.
+
+    Which side a bin lies on is all that counts under a threshold; there are hundreds of bins, and a page reads this
+    several times.
+    """
+    edge = bin_of(dataset.threshold)
+    beside = ((TallyRow.bin < 0, TallyRow.bin), (TallyRow.bin < edge, 0), (TallyRow.bin > edge, edge + 1))
+    key = (TallyRow.given, case(*beside, else_=edge).label("bin"), TallyRow.verdict, TallyRow.signed)
+    rows = session.execute(
+        select(*key, func.sum(TallyRow.images).label("images"))
+        .where(TallyRow.dataset_id == dataset.id, TallyRow.images != 0)
+        .group_by(*key)
+    )
+    return [_tally(row) for row in rows]
+
+
 def _tally(row: Any) -> Tally:
     verdict = None if row.verdict in (NOBODY, UNSETTLED) else Verdict(row.verdict)
-    return Tally(Side(row.given), row.bin, verdict, row.images, row.verdict == UNSETTLED, bool(row.signed))
+    return Tally(Side(row.given), row.bin, verdict, int(row.images), row.verdict == UNSETTLED, bool(row.signed))
 
 
 def _below(session: Session, dataset: Dataset) -> dict[TallyKey, int]:
@@ -175,27 +192,32 @@ def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
 
 def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
     """Every count of a dataset, under its threshold."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = _read_around(session, dataset), _below(session, dataset)
     return count_tallies(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
     """What a sign-off now would release, by given label."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = _read_around(session, dataset), _below(session, dataset)
     return count_released(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_covered(session: Session, dataset: Dataset, covered: int) -> SignedCounts:
     """What became of the ``covered`` images of the sign-off that stands."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = _read_around(session, dataset), _below(session, dataset)
     return count_signed(tallies, dataset.threshold, below, _conflicts(session, dataset), covered)
 
 
 def count_images(session: Session, dataset_id: int) -> tuple[int, int]:
     """``(images, unreadable)`` of a dataset; images include the unreadable, not the missing."""
-    tallies = read_tallies(session, dataset_id)
-    unreadable = sum(tally.images for tally in tallies if tally.bin == UNREADABLE)
-    return sum(tally.images for tally in tallies), unreadable
+    unreadable = case((TallyRow.bin == UNREADABLE, TallyRow.images), else_=0)
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(TallyRow.images), 0).label("images"),
+            func.coalesce(func.sum(unreadable), 0).label("unreadable"),
+        ).where(TallyRow.dataset_id == dataset_id)
+    ).one()
+    return int(row.images), int(row.unreadable)
 
 
 def has_unscored(session: Session, dataset_id: int) -> bool:
@@ -206,8 +228,10 @@ def has_unscored(session: Session, dataset_id: int) -> bool:
 
 def histogram(session: Session, dataset_id: int) -> dict[tuple[Side, int], int]:
     """Images by given label and score bin, where there are any."""
-    counts: Counter[tuple[Side, int]] = Counter()
-    for tally in read_tallies(session, dataset_id):
-        if tally.bin >= 0:
-            counts[tally.given, tally.bin] += tally.images
-    return dict(counts)
+    key = (TallyRow.given, TallyRow.bin)
+    rows = session.execute(
+        select(*key, func.sum(TallyRow.images).label("images"))
+        .where(TallyRow.dataset_id == dataset_id, TallyRow.images != 0, TallyRow.bin >= 0)
+        .group_by(*key)
+    )
+    return {(Side(row.given), row.bin): int(row.images) for row in rows}
