@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -32,6 +33,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url  #: with its password, if it has one: for another process, not to be shown
+        self._turn = Lock()
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite":
@@ -57,11 +59,29 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that commits at the end of the block, or rolls back if it raises. Keep it short."""
         with (
+            self._in_turn(),
             self.engine.connect().execution_options(**{WRITES: True}) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let one thread of this process write, or ask to, at a time, where there is one writer in any case.
+
+        Twenty threads that ask SQLite every two milliseconds leave the one that may write no processor to do it with,
+        and hold a connection each meanwhile. Whoever waits too long asks all the same, and is told why it cannot be.
+        """
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        mine = self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turn.release()
 
     def reachable(self) -> str | None:
         """None if the database answers, else why not."""

@@ -143,6 +143,30 @@ def test_many_threads_write_without_losing_a_row(database: Database, clock: SetC
     assert sorted(names_in(database), key=int) == [str(number) for number in range(16)]
 
 
+def test_threads_that_wait_to_write_hold_no_connection_and_ask_for_nothing(database: Database, clock: SetClock) -> None:
+    """One of them asks SQLite; the others would take the processor from the one that writes."""
+    began = Event()
+    threads = [Thread(target=add_dataset, args=(database, clock, str(number))) for number in range(8)]
+
+    def write() -> None:
+        with database.write() as session:
+            session.execute(text("SELECT 1"))
+            began.set()
+            for thread in threads:
+                thread.start()
+            sleep(0.2)
+            held.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    held: list[int] = []
+    writer = Thread(target=write)
+    writer.start()
+    assert began.wait(10)
+    for thread in [writer, *threads]:
+        thread.join(20)
+    assert held == [1]
+    assert len(names_in(database)) == 8
+
+
 @pytest.mark.parametrize("url", ["nonsense", "nosuchdb://x/y"])
 def test_a_wrong_url_names_its_key(url: str) -> None:
     """The error is a setting's."""
