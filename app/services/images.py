@@ -15,11 +15,12 @@ from app.services.cursors import decode_cursor, decode_cut, encode_cursor, encod
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
-from app.storage.browsing import LAST_ID, START, Cut, Wanted, find_number, scores_of_image, walk
+from app.storage.browsing import LAST_ID, START, Cut, Wanted, scores_of_image, walk
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
 from app.storage.duplicates import count_copies
 from app.storage.images import DetectionRecord, ImageFilter, ImageRecord
+from app.storage.numbering import find_number
 from app.storage.relocations import moves_of_image
 from app.storage.reviews import Review, reviews_of_image
 from app.storage.scans import list_scans

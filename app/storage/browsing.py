@@ -93,6 +93,7 @@ class Stream:
     where: tuple[ColumnElement[bool], ...]
     down: bool
     mirrored: bool = False  #: of scores: it rises where the list falls
+    whole: bool = False  #: every scored image of a label
     sparse: tuple[ColumnElement[bool], ...] = ()  #: what few rows may meet: asked of many rows of the index at once
 
     def rank(self, value: Any, image_id: int) -> tuple[Any, ...]:
@@ -206,8 +207,8 @@ def _scores(dataset: Dataset, wanted: Wanted, few: list[int] | None, order: str,
     if wanted.flagged:
         high = side is Side.NEGATIVE
         where.append(ScoreRow.score >= dataset.threshold if high else ScoreRow.score < dataset.threshold)
-    number = 0 if side is Side.POSITIVE else 1
-    return Stream(number, 0, ScoreRow.score, ScoreRow.image_id, tuple(where), not mirrored, mirrored)
+    number, whole = 0 if side is Side.POSITIVE else 1, few is None and not wanted.scored
+    return Stream(number, 0, ScoreRow.score, ScoreRow.image_id, tuple(where), not mirrored, mirrored, whole)
 
 
 def _verdicts(dataset: Dataset, few: list[int] | None) -> Stream:
@@ -312,31 +313,6 @@ def _conditions(dataset: Dataset, wanted: Wanted) -> list[ColumnElement[bool]]:
         (wanted.max_score is not None, score <= (wanted.max_score or 0.0)),
     ]
     return [condition for applies, condition in possible if applies]
-
-
-def find_number(session: Session, dataset: Dataset, wanted: Wanted, order: str, number: int) -> Cut:
-    """The cut before the image with a number, 1 for the first, among those that the indexes' filters leave.
-
-    In each step the stream whose row lies first gives up as many rows as are surely before the goal, so at most
-    twice ``number`` entries of the indexes are counted, and none is fetched.
-    """
-    streams = make_streams(session, dataset, wanted, order)
-    here: list[Position | None] = [None, None, None]
-    left = number - 1
-    first = min(stream.group for stream in streams)  # what comes after is in no order that could be counted
-    members = [stream for stream in streams if stream.group == first]
-    step = max(1, left // len(members))
-    while left > 0 and step > 0:
-        step = min(step, max(1, left // len(members)))
-        ahead = [(stream, stream.find_nth(session, here[stream.number], step)) for stream in members]
-        reached = [(stream.rank(*spot), stream.number, spot) for stream, spot in ahead if spot is not None]
-        if reached:
-            _, chosen, spot = min(reached)
-            here[chosen] = spot
-            left -= step
-        else:
-            step //= 2
-    return (here[0], here[1], here[2])
 
 
 def hashes_of(session: Session, image_ids: Sequence[int]) -> dict[int, int]:

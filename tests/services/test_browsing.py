@@ -28,6 +28,8 @@ FILES = {
     "background/j.png": 0,
 }
 
+LABELS = ("football", "background")
+
 
 @pytest.fixture
 def shelf(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
@@ -188,6 +190,21 @@ def test_a_number_is_counted_in_the_list(shelf: Workshop, order: str, query: dic
         page = ask(shelf, order=order, limit=2, number=number, **query)
         assert paths(page.items) == paths(tuple(whole[number - 1 : number + 1])), number
     assert ask(shelf, order="path", number=1_000_000).items == ()
+
+
+@pytest.mark.parametrize("order", ["suspicion", "score"])
+@pytest.mark.parametrize("given", [None, "football", "background"])
+def test_a_number_is_counted_from_whole_bins_of_scores(workshop: Workshop, order: str, given: str | None) -> None:
+    """Also where two labels' suspicions are equal on the edge of a bin, and where most images share one score."""
+    greys = [0, 0, 0, 51, 51, 102, 127, 153, 204, 204, 255, 255, 26, 77, 230]
+    workshop.fill({f"{label}/{number}.png": grey for label in LABELS for number, grey in enumerate(greys)})
+    workshop.add(workshop.folder / "frames")
+    workshop.scan(1)
+    whole = paths(ask(workshop, order=order, given=given, limit=500).items)
+    assert len(whole) == len(greys) * (2 if given is None else 1)
+    for number in range(1, len(whole) + 1):
+        page = ask(workshop, order=order, given=given, limit=3, number=number)
+        assert paths(page.items) == whole[number - 1 : number + 2], number
 
 
 def test_a_score_is_gone_to(shelf: Workshop) -> None:
