@@ -173,21 +173,26 @@ def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     return [_tally(row) for row in rows]
 
 
+def read_split(session: Session, dataset: Dataset) -> tuple[list[Tally], dict[TallyKey, int]]:
+    """A dataset's tallies, and the images of the threshold's own bin that lie under it."""
+    return read_tallies(session, dataset.id), _below(session, dataset)
+
+
 def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
     """Every count of a dataset, under its threshold."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = read_split(session, dataset)
     return count_tallies(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:
     """What a sign-off now would release, by given label."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = read_split(session, dataset)
     return count_released(tallies, dataset.threshold, below, _conflicts(session, dataset))
 
 
 def count_covered(session: Session, dataset: Dataset, covered: int) -> SignedCounts:
     """What became of the ``covered`` images of the sign-off that stands."""
-    tallies, below = read_tallies(session, dataset.id), _below(session, dataset)
+    tallies, below = read_split(session, dataset)
     return count_signed(tallies, dataset.threshold, below, _conflicts(session, dataset), covered)
 
 
