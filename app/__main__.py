@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import benching, datasets, keeping, relocations, reviews, scan, serve, users
+from app.cli import benching, datasets, keeping, relocations, report, reviews, scan, serve, users
 from app.domain.text import visible
 from app.errors import NotFoundError, TouchlineError, UsageError
 
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "recover": relocations.recover,
     "export": relocations.export,
     "certify": reviews.certify,
+    "report": report.report,
     "settings": datasets.settings_command,
 }
 

@@ -32,7 +32,8 @@ PAGES = (
     *("/images?reviewed=no", "/images?flag=disagreement", "/images?flag=unreadable", "/images?verdict=positive"),
     *("/images?reviewer=bench", "/images?text=00012", "/images?folder=background", "/images?max_score=0.4"),
     *("/images?number={middle}", "/images?order=score&at_score=0.5", "/images?order=path&number={middle}"),
-    *("/images/1", "/images/{middle}", "/duplicates", "/duplicates?kind=near", "/stats", "/scans", "/scans/1"),
+    *("/images/1", "/images/{middle}", "/duplicates", "/duplicates?kind=near", "/stats", "/report", "/scans"),
+    "/scans/1",
     *("/clean", "/export", "/settings", "/settings/keys", "/datasets", "/datasets/{id}", "/datasets/{id}/files"),
     *("/datasets/{id}/guidelines", "/datasets/{id}/reviewing"),
 )

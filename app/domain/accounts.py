@@ -65,6 +65,7 @@ class Activity(StrEnum):
     RELOCATION_UNDONE = "relocation undone"
     EXPORT_REQUESTED = "export requested"
     EXPORT_DOWNLOADED = "export downloaded"
+    REPORT_DOWNLOADED = "report downloaded"
     OTHER = "administered"  #: a change whose route has no word of its own
 
 
@@ -107,6 +108,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/duplicates"): _REVIEW,
     ("GET", "/api/images/{image_id}/duplicates"): _REVIEW,
     ("GET", "/stats"): _REVIEW,
+    ("GET", "/report"): _REVIEW,
     ("GET", "/scans"): _REVIEW,
     ("GET", "/scans/compare"): _REVIEW,
     ("GET", "/scans/{scan_id}"): _REVIEW,
@@ -202,6 +204,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/exports"): _admin(Activity.EXPORT_REQUESTED),
     ("GET", "/api/exports/{export_id}"): _ADMIN,
     ("GET", "/api/exports/{export_id}/download"): _admin(Activity.EXPORT_DOWNLOADED),
+    ("GET", "/report/download"): _admin(Activity.REPORT_DOWNLOADED),
     # Accounts; these log for themselves what was done to whom.
     ("GET", "/account"): _OWN,
     ("POST", "/account/password"): _OWN,

@@ -6,12 +6,14 @@ from app.config import Settings
 from app.domain.auditing import NO_AUDIT
 from app.domain.counting import BINS, DatasetCounts
 from app.domain.images import Side
+from app.domain.threshold_curve import ThresholdCurve
 from app.services.agreement import Team, view_team
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, find_latest_scan, model_notice
+from app.services.threshold_curve import view_curve
 from app.services.workers import liveness
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
@@ -211,6 +213,7 @@ class StatsPage:
     dataset: DatasetView | None
     stats: Stats | None
     histogram: Histogram | None
+    curve: ThresholdCurve | None
     reviewers: tuple[ReviewerRow, ...]
     certificate_reasons: tuple[str, ...]
     team: Team | None
@@ -219,19 +222,21 @@ class StatsPage:
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
     """The statistics of a dataset."""
     if dataset is None:
-        return StatsPage(None, None, None, (), (), None)
+        return StatsPage(None, None, None, None, (), (), None)
     with database.read() as session:
         return StatsPage(
             dataset=view_dataset(session, dataset),
             stats=view_stats(session, dataset),
             histogram=view_histogram(session, dataset),
-            reviewers=_reviewers(session, dataset),
+            curve=view_curve(session, dataset),
+            reviewers=list_reviewer_rows(session, dataset),
             certificate_reasons=(NO_AUDIT,),
             team=view_team(session, dataset),
         )
 
 
-def _reviewers(session: Session, dataset: Dataset) -> tuple[ReviewerRow, ...]:
+def list_reviewer_rows(session: Session, dataset: Dataset) -> tuple[ReviewerRow, ...]:
+    """Each reviewer of a dataset, the busiest first."""
     rows = []
     for found in count_by_reviewer(session, dataset):
         pace = measure_pace(recent_times(session, dataset.id, found.reviewer, 500))

@@ -190,6 +190,11 @@ def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     return [_tally(row) for row in rows]
 
 
+def read_split(session: Session, dataset: Dataset) -> tuple[list[Tally], dict[TallyKey, int]]:
+    """A dataset's tallies, and the images of the threshold's own bin that lie under it."""
+    return read_tallies(session, dataset.id), _below(session, dataset)
+
+
 def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
     """Every count of a dataset, under its threshold."""
     tallies, below = _read_around(session, dataset), _below(session, dataset)

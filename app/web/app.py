@@ -37,6 +37,7 @@ from app.web.pages import (
     keys,
     login,
     overview,
+    report,
     review,
     reviewing,
     scans,
@@ -52,7 +53,7 @@ from app.web.security import SecurityMiddleware
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token, where there are accounts.")
 APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
 PAGES = (
-    *(overview, review, second, conflicts, grid, stats, scans, clean, export, settings, keys),
+    *(overview, review, second, conflicts, grid, stats, report, scans, clean, export, settings, keys),
     *(datasets, dataset, guidelines, reviewing, duplicates, images, login, account, admin),
 )
 

@@ -18,6 +18,7 @@ PAGES = (
     "/images/1",
     "/duplicates",
     "/stats",
+    "/report",
     "/scans",
     "/scans/1",
     "/scans/compare",

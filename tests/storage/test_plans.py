@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from app.domain.images import Side
 from app.storage.database import Session
+from app.storage.datasets import Dataset
 from app.storage.duplicates import find_copies, find_near
+from app.storage.examples import list_newest_called, list_suspicious_called
 from app.storage.images import ImageFilter, detections_of, find_uninspected, list_images
 from app.storage.scans import find_pending
 from app.storage.tallies import count_dataset
@@ -75,6 +78,33 @@ def test_rare_rows_are_found_by_their_own_index(
     assert "SCAN" not in plan
     assert "ix_images_dataset_id_given_missing_since_unreadable" not in plan
     assert "sqlite_autoindex_images_1" not in plan
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (
+            lambda session, dataset: list_newest_called(session, dataset, 50),
+            "standings USING INDEX ix_standings_dataset_id_reviewed_at_image_id (dataset_id=? AND reviewed_at>?)",
+        ),
+        (
+            lambda session, dataset: list_suspicious_called(session, dataset, Side.NEGATIVE, 50),
+            "scores USING INDEX ix_scores_against (dataset_id=? AND detector_id=? AND given=?)",
+        ),
+    ],
+    ids=["newest", "suspicious"],
+)
+def test_examples_of_a_report_are_the_first_of_an_index(
+    workshop: Workshop, query: Callable[[Session, Dataset], Any], index: str
+) -> None:
+    """So a report costs at a million images what it costs at a thousand; the rest is looked up by id."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    dataset = workshop.dataset(1)
+    plan = plan_of(workshop, lambda session: query(session, dataset))
+    assert index in plan
+    assert "SCAN standings" not in plan
+    assert "SCAN scores" not in plan
+    assert "SCAN images" not in plan
 
 
 def test_what_looks_alike_is_looked_up_by_id(workshop: Workshop) -> None:
