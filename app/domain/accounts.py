@@ -107,6 +107,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/duplicates"): _REVIEW,
     ("GET", "/api/images/{image_id}/duplicates"): _REVIEW,
     ("GET", "/stats"): _REVIEW,
+    ("GET", "/audit"): _REVIEW,
     ("GET", "/scans"): _REVIEW,
     ("GET", "/scans/compare"): _REVIEW,
     ("GET", "/scans/{scan_id}"): _REVIEW,
