@@ -55,7 +55,8 @@ class Dealer:
         return [] if self.audit is None else looks.list_held(self._session, self.audit.id, self._asker)
 
     def draw(self, turn: int) -> Look | None:
-        """A draw for the tab."""
+        """A draw for the tab. The bound is weighed now and then meanwhile, which gives its curve its points."""
+        self.is_certified()
         return None if self.audit is None else looks.take_draw(self._session, self.audit, self._asker, turn)
 
     def show_flag(self, turn: int) -> Look | None:

@@ -18,6 +18,8 @@ PAGES = (
     "/images/1",
     "/duplicates",
     "/stats",
+    "/audit",
+    "/review?queue=audit",
     "/scans",
     "/scans/1",
     "/scans/compare",

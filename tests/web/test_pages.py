@@ -14,7 +14,7 @@ from tests.parts import Browser, Workshop, tree
 
 FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0, "background/hot.png": 240}
 ODD = '<img src=x onerror=alert(1)> "quoted" \'n\n.png'
-PAGES = ["/", "/review", "/grid", "/images", "/images/1", "/duplicates", "/stats", "/scans", "/scans/1",
+PAGES = ["/", "/review", "/grid", "/images", "/images/1", "/duplicates", "/stats", "/audit", "/scans", "/scans/1",
          "/scans/compare", "/clean", "/export", "/settings",
          "/datasets", "/datasets/1", "/datasets/1/files", "/datasets/1/guidelines", "/settings/keys",
          "/second", "/conflicts", "/datasets/1/reviewing"]  # fmt: skip
