@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from app.domain.reviewing import Verdict
@@ -12,6 +13,7 @@ from app.storage.audit_records import Left, iter_left
 from app.storage.audits import Audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
+from app.storage.reviews import find_latest_time
 
 Row = list[object]
 
@@ -69,9 +71,20 @@ def find_probabilities(session: Session, dataset: Dataset) -> dict[int, float]:
     }
 
 
-def write_certificate(session: Session, dataset: Dataset, now: datetime) -> bytes:
-    """The bytes of certificate.json, with the random seed of the audit."""
-    document = certificate_document(view_certificate(session, dataset, now), published=True)
+def write_certificate(session: Session, dataset: Dataset) -> bytes:
+    """The bytes of certificate.json, with the random seed of the audit.
+
+    It is of the moment of the latest verdict, freeze or sign-off: the same verdicts are the same bytes.
+    """
+    view = view_certificate(session, dataset, dataset.created_at)
+    moments = [
+        dataset.created_at,
+        find_latest_time(session, dataset.id),
+        view.audit and view.audit.frozen_at,
+        view.signed_off and view.signed_off.at,
+    ]
+    view = replace(view, as_of=max(moment for moment in moments if moment is not None))
+    document = certificate_document(view, published=True)
     return (json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n").encode()
 
 

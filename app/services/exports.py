@@ -176,7 +176,7 @@ def run_export(database: Database, clock: Clock, export: Export) -> TouchlineErr
     try:
         with database.read() as session:
             dataset = get_dataset(session, export.dataset_id)
-            sha256 = _write(session, dataset, export.format, path, clock())
+            sha256 = _write(session, dataset, export.format, path)
     except TouchlineError as error:
         _finish(database, clock, export, status="failed", error=str(error))
         return error
@@ -194,7 +194,7 @@ def _finish(database: Database, clock: Clock, export: Export, **values: Any) -> 
         stored.update_export(session, export.id, finished_at=clock(), **values)
 
 
-def _write(session: Session, dataset: Dataset, kind: ExportFormat, path: Path, now: datetime) -> str:
+def _write(session: Session, dataset: Dataset, kind: ExportFormat, path: Path) -> str:
     release = Release.of(session, dataset)
     if kind is ExportFormat.CSV:
         with new_file(path) as file:
@@ -204,7 +204,7 @@ def _write(session: Session, dataset: Dataset, kind: ExportFormat, path: Path, n
     with sink as opened:
         _write_images(session, release, opened)
         opened.add_table(AUDIT, AUDIT_COLUMNS, iter_audit_rows(session, dataset))
-        opened.add_file(CERTIFICATE, write_certificate(session, dataset, now))
+        opened.add_file(CERTIFICATE, write_certificate(session, dataset))
     return hash_file(path if path.is_file() else path / MANIFEST)
 
 

@@ -143,13 +143,15 @@ def view_desk(
             dealt = _deal_desk(
                 session, dataset, settings, asker, reviewer, start if image_id is not None else None, queue
             )
-        is_blind = again is not None or dealt.now is not None or queue == "audit"
         explicit = image_id is not None
         shown, coming = (
             _choose(session, dataset, client, now, start, explicit=explicit) if queue == "flagged" else (None, [])
         )
         wanted = ([shown] if shown is not None else []) + coming
         stored.lease(session, dataset.id, client, wanted, asker.until)
+        if shown is None and dealt.now is None and dealt.coming:  # nothing else is left: its turn is now
+            dealt = Dealt(dealt.coming[0], dealt.coming[1:])
+        is_blind = again is not None or dealt.now is not None
         shown = None if is_blind else shown
         ahead = [look.image_id for look in dealt.coming] + ([] if shown is not None else wanted[:1]) + coming
         records = find_images(session, [*wanted, *ahead])

@@ -278,9 +278,7 @@ class _Mover:
             }
             dataset = get_dataset(session, relocation.dataset_id)
             hashes[AUDIT] = self._published(AUDIT).write(AUDIT_COLUMNS, iter_audit_rows(session, dataset))
-            hashes[CERTIFICATE] = self._published(CERTIFICATE).write_bytes(
-                write_certificate(session, dataset, self._clock())
-            )
+            hashes[CERTIFICATE] = self._published(CERTIFICATE).write_bytes(write_certificate(session, dataset))
         with self._database.write() as session:
             stored.update_relocation(session, relocation.id, published=hashes)
 

@@ -79,21 +79,23 @@ def freeze(session: Session, dataset: Dataset, **values: Any) -> Audit | None:
 
 def _freeze_strata(session: Session, dataset: Dataset, audit_id: int) -> dict[tuple[str, str], int]:
     """Count and store the strata that hold images: their numbers by given label and band."""
-    band = band_of_image().label("band")
     state = _state()
-    rows = session.execute(
+    each = (
         select(
             ScoreRow.given,
-            band,
-            func.count().label("images"),
-            func.sum(case((_spoken(), 1), else_=0)).label("left_pool"),
-            func.sum(case((state.is_not(None), 1), else_=0)).label("reviewed"),
-            func.sum(case((state == WRONG, 1), else_=0)).label("found"),
+            band_of_image().label("band"),
+            case((_spoken(), 1), else_=0).label("left_pool"),
+            case((state.is_not(None), 1), else_=0).label("reviewed"),
+            case((state == WRONG, 1), else_=0).label("found"),
         )
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
         .where(_scored(dataset))
-        .group_by(ScoreRow.given, band)
+        .subquery()
+    )
+    sums = [func.sum(column).label(column.name) for column in (each.c.left_pool, each.c.reviewed, each.c.found)]
+    rows = session.execute(
+        select(each.c.given, each.c.band, func.count().label("images"), *sums).group_by(each.c.given, each.c.band)
     ).all()
     numbers: dict[tuple[str, str], int] = {}
     for row in sorted(rows, key=lambda row: (row.given != Side.POSITIVE, BANDS.index(row.band))):

@@ -311,6 +311,12 @@ def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -
     return list(rows)
 
 
+def find_latest_time(session: Session, dataset_id: int) -> datetime | None:
+    """When somebody last reviewed anything in a dataset, undos included; for files, since it reads all their rows."""
+    latest = select(func.max(ReviewRow.id)).where(ReviewRow.dataset_id == dataset_id)
+    return session.scalar(select(ReviewRow.reviewed_at).where(ReviewRow.id == latest.scalar_subquery()))
+
+
 def count_verdicts(session: Session, dataset_id: int) -> int:
     """Verdicts of a dataset that count."""
     counted = select(func.count()).where(StandingRow.dataset_id == dataset_id, StandingRow.verdict.is_not(None))

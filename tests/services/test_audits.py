@@ -479,3 +479,19 @@ def test_the_bound_holds_through_the_service(workshop: Workshop) -> None:
         now = workshop.items("frames")
         left = sum(truth[path] for path, item in now.items() if item.record.verdict is None and not item.flags)
         assert overall.errors_upper >= left
+
+
+def test_the_last_flag_is_not_kept_back(workshop: Workshop) -> None:
+    """Where nothing but a flag that was to come blind next is left, it is shown now: the desk runs to its end."""
+    workshop.ready(many(20, 20))
+    for seed in range(3):
+        with workshop.database.write() as session:
+            if stored.find_audit(session, 1) is not None:
+                retire(session, current(workshop), unused=True)
+        begin(workshop, seed)
+        calls = []
+        while (shown := desk(workshop).blind or desk(workshop).item) is not None:
+            calls.append(workshop.call(shown.image_id, upheld(workshop.item(shown.image_id))).review.id)
+        assert not [item for item in workshop.items("frames", flag="disagreement").values() if not item.record.verdict]
+        for review_id in calls:
+            workshop.take_back(review_id)

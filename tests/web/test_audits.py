@@ -93,8 +93,8 @@ def test_the_desk_tells_nothing_of_a_blind_image(
         item = workshop.item(int(found[1]))
         name = item.record.path.rpartition("/")[2]
         hidden = [item.record.path, name, name.partition(".")[0], f"{item.record.score:.2f}", "filed as", "sees no",
-                  "box-line", "<rect", "your call", "secret", "deep", f"/images/{item.record.id}?", "/file", "/crop/", "data-crop",
-                  "By file name", "Looks alike", "data-threshold"]  # fmt: skip
+                  "box-line", "<rect", "your call", "secret", "deep", f"/images/{item.record.id}?", "/file",
+                  "/crop/", "data-crop", "By file name", "Looks alike", "data-threshold"]  # fmt: skip
         assert [each for each in hidden if each in told] == []
         besides = re.sub(r'<span class="answer-note">[^<]*</span>|Is there a football\?', "", told)
         assert "football" not in besides
