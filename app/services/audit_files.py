@@ -77,12 +77,9 @@ def write_certificate(session: Session, dataset: Dataset) -> bytes:
     It is of the moment of the latest verdict, freeze or sign-off: the same verdicts are the same bytes.
     """
     view = view_certificate(session, dataset, dataset.created_at)
-    moments = [
-        dataset.created_at,
-        find_latest_time(session, dataset.id),
-        view.audit and view.audit.frozen_at,
-        view.signed_off and view.signed_off.at,
-    ]
+    moments = [dataset.created_at, find_latest_time(session, dataset.id)]
+    moments += [None if view.audit is None else view.audit.frozen_at]
+    moments += [None if view.signed_off is None else view.signed_off.at]
     view = replace(view, as_of=max(moment for moment in moments if moment is not None))
     document = certificate_document(view, published=True)
     return (json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n").encode()

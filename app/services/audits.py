@@ -20,6 +20,7 @@ from app.storage.audits import Audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
 from app.storage.images import DetectionRecord
+from app.storage.reviews import find_review
 from app.storage.scans import find_open_scan
 
 FORECAST = ("needed", "needed_at", "needed_for")  #: what is kept of a forecast beside the bound
@@ -161,7 +162,8 @@ def find_boxes_again(session: Session, item: ImageItem, review_id: int) -> tuple
     look = looks.find_latest(session, item.record.id)
     if look is None or item.record.latest_review_id != review_id or not is_asked_again(look, review_id):
         return ()
-    return boxes_against(item.record.verdict, item)
+    review = find_review(session, review_id)
+    return () if review is None else boxes_against(review.verdict, item)
 
 
 def boxes_against(verdict: Verdict | None, item: ImageItem) -> tuple[DetectionRecord, ...]:

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from app.config import Settings
-from app.domain.reviewing import Verdict
+from app.domain.consensus import Consensus
+from app.domain.reviewing import Source, Verdict
+from app.services.audit_page import refresh_forecasts, view_audit_page
 from app.services.audits import ensure_audit
 from app.services.certificates import certificate_document, certify
 from app.services.certifying import read_audit
@@ -20,6 +22,9 @@ from app.services.handing_out import QueueName, next_items
 from app.services.images import ImageItem
 from app.services.queue import ReviewPage, view_desk
 from app.services.reviews import GivenReview, NewReview, give_review
+from app.services.second_looks import give_second
+from app.services.sign_offs import sign_off
+from app.services.sweeping import set_reviewing
 from app.storage import audit_looks as looks
 from app.storage import audits as stored
 from app.storage.audit_freezing import retire
@@ -495,3 +500,57 @@ def test_the_last_flag_is_not_kept_back(workshop: Workshop) -> None:
         assert not [item for item in workshop.items("frames", flag="disagreement").values() if not item.record.verdict]
         for review_id in calls:
             workshop.take_back(review_id)
+
+
+def test_a_worker_works_out_what_the_goal_takes(workshop: Workshop, settings: Settings) -> None:
+    """The page shows what is kept; nothing is worked out twice while nothing changes."""
+    workshop.settings = settings.model_copy(update={"review": settings.review.model_copy(update={"audit_goal": 0.2})})
+    review = workshop.settings.review
+    workshop.ready(many(60, 60))
+    begin(workshop)
+    for _ in range(4):
+        [item] = ask(workshop)
+        answer(workshop, item, upheld(item))
+    dataset = workshop.dataset("frames")
+    before = view_audit_page(workshop.database, review, workshop.clock, dataset)
+    assert before.audit is not None
+    assert not before.audit.is_forecast
+    assert refresh_forecasts(workshop.database, review, workshop.clock)
+    assert not refresh_forecasts(workshop.database, review, workshop.clock)
+    after = view_audit_page(workshop.database, review, workshop.clock, dataset)
+    assert after.audit is not None
+    assert 0 < (after.audit.needed or 0) < 116
+    assert after.chart is not None
+    assert [point.draws for point in after.chart.points] == sorted({point.draws for point in after.chart.points})
+
+
+def test_a_sign_off_records_the_bound_it_rests_on(workshop: Workshop) -> None:
+    """The certificate shows it as a rate; without an audit there is none."""
+    workshop.ready(many(20, 20))
+    sign_off(workshop.database, workshop.clock, 1, "Eve")
+    found = certify(workshop.database, workshop.clock, 1)
+    assert found.signed_off is not None
+    assert found.signed_off.rate_upper is None
+    begin(workshop)
+    sign_off(workshop.database, workshop.clock, 1, "Eve")
+    found = certify(workshop.database, workshop.clock, 1)
+    assert found.signed_off is not None
+    assert found.signed_off.rate_upper == pytest.approx(found.certificate.overall.rate_upper, abs=1e-6)
+
+
+def test_second_looks_measure_how_people_err(workshop: Workshop) -> None:
+    """Another person's blind answers are the repeats; the bound that minds them is the larger one."""
+    workshop.ready(many(20, 20))
+    set_reviewing(workshop.database, 1, 1.0, [], Consensus.LATEST)
+    for path, item in list(workshop.items("frames").items())[:12]:
+        workshop.call(item.record.id, upheld(item))
+        second = "negative" if path == "football/f000.png" else upheld(item)
+        new = NewReview(Verdict(second), workshop.item(item.record.id).record.latest_review_id, "bob", Source.SECOND)
+        give_second(workshop.database, workshop.clock, item.record.id, new, 1)
+    begin(workshop)
+    certificate = certify(workshop.database, workshop.clock, 1).certificate
+    people = certificate.reviewer_error
+    assert people is not None
+    assert people.says_no_given_object.repeats + people.says_yes_given_none.repeats == 12
+    assert people.says_no_given_object.wrong + people.says_yes_given_none.wrong <= 1
+    assert people.errors_upper_with_reviewer_error >= certificate.overall.errors_upper
