@@ -489,7 +489,7 @@ def test_the_bound_holds_through_the_service(workshop: Workshop) -> None:
 def test_the_last_flag_is_not_kept_back(workshop: Workshop) -> None:
     """Where nothing but a flag that was to come blind next is left, it is shown now: the desk runs to its end."""
     workshop.ready(many(20, 20))
-    for seed in range(3):
+    for seed in range(2):
         with workshop.database.write() as session:
             if stored.find_audit(session, 1) is not None:
                 retire(session, current(workshop), unused=True)
