@@ -192,6 +192,19 @@ class ReviewSettings(_Section):
         2048, ge=320, le=8192, description="Longest side of the picture shown on the review page, in pixels."
     )
     tile_px: int = Field(320, ge=64, le=1024, description="Longest side of a thumbnail, in pixels.")
+    audit_share: float = Field(
+        0.15,
+        ge=0,
+        le=0.5,
+        description="Share of what is shown for review that is drawn at random and shown blind, for the certificate; "
+        "as many flagged images are shown in the same form. 0: none.",
+    )
+    audit_goal: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Share of mislabels that may be left: as soon as the certificate says so, no more is drawn.",
+    )
 
 
 class RenditionSettings(_Section):

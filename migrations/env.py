@@ -5,7 +5,10 @@ from typing import Literal
 from alembic import context
 
 from app.storage.account_tables import UserRow
+from app.storage.audit_tables import AuditRow
 from app.storage.tables import UtcDateTime
+
+TABLES = (UserRow, AuditRow)  #: their modules, with the tables that those import, hold the whole schema
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -17,7 +20,7 @@ def run() -> None:
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=UserRow.metadata,  # one for all: the accounts' module has imported the other tables
+        target_metadata=TABLES[0].metadata,  # one for all
         render_as_batch=True,
         transaction_per_migration=False,
         compare_type=True,

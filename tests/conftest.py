@@ -76,6 +76,7 @@ def settings(tmp_path: Path, engine_over_copies: Database) -> Settings:
         database_url=str(engine_over_copies.engine.url),
         datasets={"allowed_roots": (tmp_path,)},
         detector={"batch_size": 8},  # of which the one thread of a ColourDetector takes half at a time,
+        review={"audit_share": 0.0},  # chance stays out of what is not about it
     )
 
 

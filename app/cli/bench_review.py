@@ -142,7 +142,8 @@ def serving(settings: Settings) -> Iterator[Served]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TOUCHLINE_")}
-    environment = kept | {"TOUCHLINE_DATA_DIR": str(settings.data_dir)}
+    # Flags alone: which card is blind is left to chance, and no two runs would compare.
+    environment = kept | {"TOUCHLINE_DATA_DIR": str(settings.data_dir), "TOUCHLINE_REVIEW__AUDIT_SHARE": "0"}
     command = [sys.executable, "-m", "app", "serve", "--no-worker", "--port", str(port)]
     began = perf_counter()
     with (

@@ -88,5 +88,6 @@ def certify(
         certificate_document(view),
         as_json,
         f"{'valid' if found.valid else 'not valid: ' + '; '.join(found.invalid_reasons)}; "
-        f"{found.overall.images} images, {found.overall.settled} settled, {found.overall.errors_found} errors found",
+        f"{found.overall.images} images, {found.overall.settled} settled, {found.overall.errors_found} errors found; "
+        f"at most {found.overall.errors_upper} wrong ({found.overall.rate_upper:.2%}), {found.overall.audited} draws",
     )

@@ -109,6 +109,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/images/{image_id}/duplicates"): _REVIEW,
     ("GET", "/stats"): _REVIEW,
     ("GET", "/report"): _REVIEW,
+    ("GET", "/audit"): _REVIEW,
     ("GET", "/scans"): _REVIEW,
     ("GET", "/scans/compare"): _REVIEW,
     ("GET", "/scans/{scan_id}"): _REVIEW,

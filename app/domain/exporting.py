@@ -17,6 +17,18 @@ MANIFEST_COLUMNS = (
     "sampling_probability",
 )
 LEFT_OUT_COLUMNS = ("source_path", "reason")
+AUDIT_COLUMNS = (
+    "audit",
+    "stratum",
+    "draw",
+    "path",
+    "sha256",
+    "given_label",
+    "sampling_probability",
+    "verdict",
+    "reviewer",
+    "reviewed_at",
+)
 REVIEW_COLUMNS = ("path", "verdict", "reviewer", "reviewed_at")
 TRUTH_COLUMNS = ("path", "given_label", "true_label", "boxes")
 

@@ -24,6 +24,7 @@ class Source(StrEnum):
     """Where a verdict was given."""
 
     REVIEW = "review"
+    BLIND = "blind"  #: at the desk, of an image that was shown blind
     GRID = "grid"
     CARRY = "carry"  #: of an exact copy, taken over on request
     API = "api"

@@ -15,7 +15,7 @@ from app.domain.relocation import LeftOut
 from app.errors import ImageUnreadableError, MoveError, TargetExistsError, UsageError
 from app.files.manifests import write_csv
 from app.files.opening import open_inside
-from app.files.writing import CHUNK, make_folder, new_file, sync_folder
+from app.files.writing import CHUNK, make_folder, new_file, sync_folder, write_new
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  #: the earliest time a ZIP entry can have; fixed, so that equal content is equal bytes
 
@@ -32,6 +32,9 @@ class Sink(Protocol):
 
     def add_table(self, path: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Add a CSV file."""
+
+    def add_file(self, path: str, content: bytes) -> None:
+        """Add a file as it is."""
 
 
 class FolderSink:
@@ -60,6 +63,10 @@ class FolderSink:
             file.flush()
             os.fsync(file.fileno())
 
+    def add_file(self, path: str, content: bytes) -> None:
+        """See :class:`Sink`."""
+        write_new(self._folder / path, content)
+
 
 class ZipSink:
     """An export as a ZIP archive, uncompressed: photographs do not get smaller."""
@@ -87,6 +94,10 @@ class ZipSink:
         """See :class:`Sink`."""
         with self._archive.open(_entry(path), "w", force_zip64=True) as file:
             write_csv(file, columns, rows)
+
+    def add_file(self, path: str, content: bytes) -> None:
+        """See :class:`Sink`."""
+        self._archive.writestr(_entry(path), content)
 
 
 def _entry(path: str) -> zipfile.ZipInfo:

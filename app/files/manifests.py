@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from app.files.writing import hash_file, sync_folder
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left-out.csv"
+AUDIT = "audit.csv"
+CERTIFICATE = "certificate.json"
+PUBLISHED = (MANIFEST, LEFT_OUT, AUDIT, CERTIFICATE)
 
 
 def write_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -38,7 +41,7 @@ def csv_line(values: Sequence[object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A CSV file beside a cleaned set, as one relocation writes it.
+    """A CSV or JSON file beside a cleaned set, as one relocation writes it.
 
     ``kept_as`` is the name under which whatever lay there before is kept: ``manifest.3.csv`` for relocation 3,
     ``manifest.before-4.csv`` for a file that was not Touchline's when relocation 4 came.
@@ -64,13 +67,20 @@ class Published:
         return self.path.with_name(f"{self.path.stem}.{mark}{self.path.suffix}")
 
     def write(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-        """Write it, keeping what lay there; its SHA-256. Safe to repeat after a crash."""
+        """Write rows, keeping what lay there; the file's SHA-256. Safe to repeat after a crash."""
+        return self._write(lambda file: write_csv(file, columns, rows))
+
+    def write_bytes(self, content: bytes) -> str:
+        """The same with the content as it is."""
+        return self._write(lambda file: file.write(content))
+
+    def _write(self, fill: Callable[[IO[bytes]], object]) -> str:
         crash_point("before_manifest")
         self._refuse_redirected()
         temporary = self.target / f".touchline-{self.relocation_id}-{self.name}.part"
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file:
-            write_csv(file, columns, rows)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         sha256 = hash_file(temporary)

@@ -10,13 +10,14 @@ from typing import Any
 import structlog
 
 from app.config import Settings, WorkerSettings
-from app.domain.exporting import AVAILABLE_FORMATS, LEFT_OUT_COLUMNS, MANIFEST_COLUMNS, ExportFormat
+from app.domain.exporting import AUDIT_COLUMNS, AVAILABLE_FORMATS, LEFT_OUT_COLUMNS, MANIFEST_COLUMNS, ExportFormat
 from app.domain.relocation import LeftOut, Omission, safe_for_file_name
 from app.errors import ConflictError, InvalidInputError, MoveError, NotFoundError, TouchlineError, UsageError
 from app.files.archives import Sink, measure, new_folder_sink, new_zip_sink
-from app.files.manifests import LEFT_OUT, MANIFEST, write_csv
+from app.files.manifests import AUDIT, CERTIFICATE, LEFT_OUT, MANIFEST, write_csv
 from app.files.opening import expand_given
 from app.files.writing import hash_file, new_file
+from app.services.audit_files import iter_audit_rows, write_certificate
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.releasing import Release
@@ -31,7 +32,7 @@ from app.storage.workers import is_alive
 
 log = structlog.get_logger()
 FORMAT_LINES = {
-    ExportFormat.IMAGEFOLDER: "one folder per final label, with manifest.csv and left-out.csv",
+    ExportFormat.IMAGEFOLDER: "one folder per final label, with manifest, left-out.csv, audit.csv and certificate.json",
     ExportFormat.CSV: "the manifest alone: one row per released image",
 }
 
@@ -202,6 +203,8 @@ def _write(session: Session, dataset: Dataset, kind: ExportFormat, path: Path) -
     sink: AbstractContextManager[Sink] = new_zip_sink(path) if path.suffix == ".zip" else new_folder_sink(path)
     with sink as opened:
         _write_images(session, release, opened)
+        opened.add_table(AUDIT, AUDIT_COLUMNS, iter_audit_rows(session, dataset))
+        opened.add_file(CERTIFICATE, write_certificate(session, dataset))
     return hash_file(path if path.is_file() else path / MANIFEST)
 
 

@@ -36,6 +36,7 @@ class ImageItem:
     dataset: Dataset
     boxes: tuple[DetectionRecord, ...]
     flags: tuple[Flag, ...]
+    blind: bool = False  #: to be shown without anything that is known of it
 
     @property
     def given_label(self) -> str:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from app.config import Settings
-from app.domain.auditing import NO_AUDIT
+from app.domain.auditing import Certificate
 from app.domain.counting import BINS, DatasetCounts
 from app.domain.images import Side
 from app.domain.threshold_curve import ThresholdCurve
 from app.services.agreement import Team, view_team
+from app.services.certifying import certify_dataset
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.queue import measure_pace
@@ -215,14 +216,14 @@ class StatsPage:
     histogram: Histogram | None
     curve: ThresholdCurve | None
     reviewers: tuple[ReviewerRow, ...]
-    certificate_reasons: tuple[str, ...]
+    certificate: Certificate | None
     team: Team | None
 
 
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
     """The statistics of a dataset."""
     if dataset is None:
-        return StatsPage(None, None, None, None, (), (), None)
+        return StatsPage(None, None, None, None, (), None, None)
     with database.read() as session:
         return StatsPage(
             dataset=view_dataset(session, dataset),
@@ -230,7 +231,7 @@ def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
             histogram=view_histogram(session, dataset),
             curve=view_curve(session, dataset),
             reviewers=list_reviewer_rows(session, dataset),
-            certificate_reasons=(NO_AUDIT,),
+            certificate=certify_dataset(session, dataset),
             team=view_team(session, dataset),
         )
 

@@ -6,23 +6,27 @@ from itertools import pairwise
 from typing import Literal
 
 from app.config import ReviewSettings
-from app.domain.flagging import disagrees
 from app.errors import InvalidInputError
+from app.services.audits import find_boxes_again
 from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
-from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.datasets import DatasetView, view_dataset
+from app.services.dealing import Dealer, Dealt
 from app.services.desk import BARE, Desk, view_desk_of
 from app.services.images import (
-    ImageItem,
+    BoxView,
     ReviewItem,
+    get_item,
     get_record,
     load_items,
     media_url,
+    view_boxes,
     view_review_item,
 )
 from app.services.reviews import RecentVerdict, list_recent
-from app.services.second_looks import Waiting, count_waiting
+from app.services.second_looks import BlindItem, Waiting, count_waiting, view_blind
 from app.storage import queue as stored
+from app.storage.audit_looks import Asker, Look, find_pending, renew
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord, find_images
@@ -31,66 +35,12 @@ from app.storage.reviews import recent_times
 from app.storage.scans import find_open_scan
 from app.storage.tallies import count_dataset
 
-QueueName = Literal["all", "flagged", "audit"]
+DeskQueue = Literal["flagged", "audit"]
 AHEAD = 6  #: images that the desk leases: the one on it and five to preload
 RECENT = 8
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
 NONE_WAITING = Waiting()
-
-
-def next_items(
-    database: Database,
-    settings: ReviewSettings,
-    clock: Clock,
-    reference: str | int,
-    queue: QueueName,
-    count: int,
-    client: str,
-) -> list[ImageItem]:
-    """The next images for one tab, leased to it; it gets the same again until they are answered or the lease ends.
-
-    ``flagged`` ends with the last open flag; ``all`` goes on with the agreeing images; ``audit`` is empty as long as
-    no audit has been drawn.
-
-    Raises:
-        NotFoundError: no such dataset.
-        InvalidInputError: ``count`` is not within 1..10.
-    """
-    if not 1 <= count <= 10:
-        raise InvalidInputError.on("n", "must lie between 1 and 10")
-    now = clock()
-    with database.write() as session:
-        dataset = get_dataset(session, reference)
-        if queue == "audit":
-            return []
-        stored.drop_expired(session, now)
-        held = [record for record in _held(session, dataset, client, now) if _is_open(record, dataset, queue)]
-        chosen = [record.id for record in held][:count]
-        for flagged in (True,) if queue == "flagged" else (True, False):
-            if len(chosen) < count:
-                places = _places(session, dataset, None, client, now, count + len(chosen), flagged=flagged)
-                chosen += [place.image_id for place in places if place.image_id not in chosen]
-        chosen = chosen[:count]
-        expires = now + timedelta(seconds=settings.lease_s)
-        stored.lease(session, dataset.id, client, chosen, expires)
-        records = find_images(session, chosen)
-        return load_items(session, [records[image_id] for image_id in chosen])
-
-
-def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
-    """Whether an image in a tab's hand still belongs to the queue: it may be gone, or have lost its flag since."""
-    if record.verdict is not None or record.unsettled is not None or record.missing:
-        return False
-    if record.score is None or record.duplicate_conflict:
-        return record.duplicate_conflict
-    return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
-
-
-def _held(session: Session, dataset: Dataset, client: str, now: datetime) -> list[ImageRecord]:
-    ids = stored.leased_to(session, dataset.id, client, now)
-    records = find_images(session, ids)
-    return [records[image_id] for image_id in ids]
 
 
 def _places(
@@ -145,6 +95,9 @@ class ReviewPage:
     carry: CarryOffer | None = None  #: of the image that was called before this one
     carried: Carried | None = None
     waiting: Waiting = NONE_WAITING  #: for a second or a third person
+    blind: BlindItem | None = None  #: in place of ``item``: an image of which nothing is told
+    again: tuple[BoxView, ...] = ()  #: the boxes that are shown after a blind no
+    queue: DeskQueue = "flagged"
 
 
 NO_PROGRESS = Progress(0, 0, None, None)
@@ -165,39 +118,99 @@ def view_desk(
     *,
     image_id: int | None = None,
     after_id: int | None = None,
+    again_id: int | None = None,
+    queue: DeskQueue = "flagged",
     message: str = "",
 ) -> ReviewPage:
     """The desk with one image on it: ``image_id``, or the next open flag after ``after_id``, or the first.
 
-    What comes next is leased to the tab with it, so that two people do not get the same image.
+    Blind looks are woven in; with ``queue`` ``audit`` there is nothing but draws. ``again_id`` is an image of which a
+    blind *no* was just given: its boxes are shown, if there are any. What comes next is leased to the tab with it, so
+    that two people do not get the same image.
 
     Raises:
         NotFoundError: no such image.
         InvalidInputError: the image is another dataset's.
     """
     now = clock()
+    asker = Asker(client, now, now + timedelta(seconds=settings.lease_s))
     with database.write() as session:
         stored.drop_expired(session, now)
+        again = None if again_id is None else _view_again(session, dataset, again_id)
         start = _start_of(session, dataset, image_id, after_id)
-        shown, coming = _choose(session, dataset, client, now, start, explicit=image_id is not None)
+        dealt = Dealt(None, ())
+        if again is None:
+            dealt = _deal_desk(
+                session, dataset, settings, asker, reviewer, start if image_id is not None else None, queue
+            )
+        explicit = image_id is not None
+        shown, coming = (
+            _choose(session, dataset, client, now, start, explicit=explicit) if queue == "flagged" else (None, [])
+        )
         wanted = ([shown] if shown is not None else []) + coming
-        stored.lease(session, dataset.id, client, wanted, now + timedelta(seconds=settings.lease_s))
-        records = find_images(session, wanted)
+        stored.lease(session, dataset.id, client, wanted, asker.until)
+        if shown is None and dealt.now is None and dealt.coming:  # nothing else is left: its turn is now
+            dealt = Dealt(dealt.coming[0], dealt.coming[1:])
+        is_blind = again is not None or dealt.now is not None
+        shown = None if is_blind else shown
+        ahead = [look.image_id for look in dealt.coming] + ([] if shown is not None else wanted[:1]) + coming
+        records = find_images(session, [*wanted, *ahead])
         item = None if shown is None else load_items(session, [records[shown]])[0]
         place = None if item is None else _place(item.record)
+        blind = _view_look(session, dealt.now) if again is None else again[0]
         return ReviewPage(
             dataset=view_dataset(session, dataset),
             item=None if item is None else view_review_item(item),
-            empty=None if item is not None else why_empty(session, dataset),
+            empty=None if item is not None or blind is not None else why_empty(session, dataset),
             progress=view_progress(session, dataset, reviewer, now),
             recent=list_recent(session, dataset.id, reviewer, RECENT) if reviewer else (),
-            prefetch=tuple(media_url(records[coming_id], "rendition/screen") for coming_id in coming),
+            prefetch=tuple(media_url(records[coming_id], "rendition/screen") for coming_id in ahead[:AHEAD]),
             previous_id=_neighbour(session, dataset, place, client, now, backwards=True),
             next_id=_neighbour(session, dataset, place, client, now, backwards=False),
             message=message,
             desk=BARE if item is None else view_desk_of(session, settings, item),
             waiting=count_waiting(session, dataset.id, reviewer),
+            blind=blind,
+            again=() if again is None else again[1],
+            queue=queue,
         )
+
+
+def _deal_desk(
+    session: Session,
+    dataset: Dataset,
+    settings: ReviewSettings,
+    asker: Asker,
+    reviewer: str | None,
+    named: ImageRecord | None,
+    queue: DeskQueue,
+) -> Dealt:
+    """What is shown blind: the ``named`` image if it waits for that, or what this turn of the tab holds."""
+    dealer = Dealer(session, dataset, settings, asker)
+    if named is not None:
+        look = find_pending(session, named.id)
+        if look is not None:
+            renew(session, [look.id], asker, look.turn)
+        return Dealt(look, ())
+    if reviewer is None:
+        return Dealt(None, ())
+    dealer.begin(always=queue == "audit")
+    return dealer.draws_alone() if queue == "audit" else dealer.woven(reviewer)
+
+
+def _view_look(session: Session, look: Look | None) -> BlindItem | None:
+    return None if look is None else view_blind(get_record(session, look.image_id))
+
+
+def _view_again(session: Session, dataset: Dataset, image_id: int) -> tuple[BlindItem, tuple[BoxView, ...]] | None:
+    """An image of which a blind *no* stands, with the boxes that speak against it; None where there are none."""
+    item = get_item(session, image_id)
+    review_id = item.record.latest_review_id
+    if review_id is None or item.record.dataset_id != dataset.id:
+        return None
+    if not find_boxes_again(session, item, review_id):
+        return None
+    return view_blind(item.record), tuple(box for box in view_boxes(item) if box.target)
 
 
 def _start_of(session: Session, dataset: Dataset, image_id: int | None, after_id: int | None) -> ImageRecord | None:

@@ -12,6 +12,7 @@ from app.domain.consensus import Unsettled
 from app.domain.flagging import Copies, find_flags
 from app.domain.images import Side
 from app.domain.relocation import Candidate, Omission, Placement, decide, plan_placements
+from app.services.audit_files import find_probabilities
 from app.services.reviews import format_time
 from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage.database import Session
@@ -55,11 +56,13 @@ class Release:
     dataset: Dataset
     sign_off: SignOffView | None
     detector: str
+    probabilities: dict[int, float]  #: of the images that were drawn for the certificate
 
     @classmethod
     def of(cls, session: Session, dataset: Dataset) -> "Release":
         """The release of a dataset as it stands."""
-        return cls(dataset, find_sign_off(session, dataset), detector_name(session, dataset.detector_id))
+        detector = detector_name(session, dataset.detector_id)
+        return cls(dataset, find_sign_off(session, dataset), detector, find_probabilities(session, dataset))
 
     def plan(self, session: Session) -> Iterator[Placement | Omission]:
         """Every image with its destination, or with the reason why it stays out."""
@@ -80,6 +83,7 @@ class Release:
         """The columns of manifest.csv, by name."""
         candidate, labels = planned.candidate, self.dataset.labels
         reviewer, reviewed_at = self._who(session, candidate)
+        probability = self.probabilities.get(candidate.image_id)
         return {
             "path": planned.destination,
             "sha256": candidate.sha256,
@@ -92,7 +96,7 @@ class Release:
             "reviewer": reviewer,
             "reviewed_at": reviewed_at,
             "detector": self.detector if candidate.score is not None else "",
-            "sampling_probability": "",
+            "sampling_probability": "" if probability is None else repr(probability),
         }
 
     def _who(self, session: Session, candidate: Candidate) -> tuple[str, str]:

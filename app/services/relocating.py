@@ -12,10 +12,10 @@ from pathlib import Path
 import structlog
 
 from app.config import WorkerSettings
-from app.domain.exporting import LEFT_OUT_COLUMNS, MANIFEST_COLUMNS
+from app.domain.exporting import AUDIT_COLUMNS, LEFT_OUT_COLUMNS, MANIFEST_COLUMNS
 from app.domain.relocation import LeftOut, Mode, decide
 from app.errors import ConflictError, MoveError, TouchlineError
-from app.files.manifests import LEFT_OUT, MANIFEST, Published
+from app.files.manifests import AUDIT, CERTIFICATE, LEFT_OUT, MANIFEST, PUBLISHED, Published
 from app.files.moving import (
     FileMove,
     holds_placed,
@@ -26,6 +26,7 @@ from app.files.moving import (
     was_placed,
 )
 from app.files.writing import make_folder
+from app.services.audit_files import iter_audit_rows, write_certificate
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
 from app.services.releasing import candidate_of
@@ -275,6 +276,9 @@ class _Mover:
                     LEFT_OUT_COLUMNS, stored.iter_left_out(session, relocation.id)
                 ),
             }
+            dataset = get_dataset(session, relocation.dataset_id)
+            hashes[AUDIT] = self._published(AUDIT).write(AUDIT_COLUMNS, iter_audit_rows(session, dataset))
+            hashes[CERTIFICATE] = self._published(CERTIFICATE).write_bytes(write_certificate(session, dataset))
         with self._database.write() as session:
             stored.update_relocation(session, relocation.id, published=hashes)
 
@@ -299,7 +303,7 @@ class _Mover:
             self._record(outcomes, "undone")
             if stopping():
                 return
-        for name in (MANIFEST, LEFT_OUT):
+        for name in PUBLISHED:
             self._published(name).withdraw(self._relocation.published.get(name))
         remove_empty(list(self._folders))
         with self._database.write() as session:

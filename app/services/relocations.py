@@ -23,7 +23,7 @@ from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.releasing import Release
 from app.services.reviews import format_time
-from app.services.sign_offs import SignOffView, find_sign_off
+from app.services.sign_offs import SignOffView, find_bound, find_sign_off, rate_of
 from app.storage import relocations as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
@@ -396,6 +396,7 @@ class CleanPage:
     error: str | None
     form_to: str
     form_mode: str
+    bound: float | None = None  #: on the share of mislabels, that a sign-off now would record
 
 
 def view_clean_page(
@@ -432,4 +433,5 @@ def view_clean_page(
             error=error,
             form_to=form_to or (plan.to if plan else suggested),
             form_mode=form_mode,
+            bound=rate_of(find_bound(session, dataset)),
         )

@@ -9,13 +9,15 @@ from app.domain.images import Side
 from app.domain.reviewing import Verdict, find_effective, upholds_flag
 from app.domain.text import is_id
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
+from app.services.audits import find_asked, find_boxes_again, take_answer
 from app.services.clock import Clock
 from app.services.images import ImageItem, describe_verdict, get_item, get_record, load_items, media_url
 from app.services.second_rules import is_second_wanted
 from app.storage import reviews as stored
+from app.storage.audit_looks import find_pending
 from app.storage.database import Database, Session
 from app.storage.datasets import MAX_ID
-from app.storage.images import find_images
+from app.storage.images import DetectionRecord, find_images
 from app.storage.queue import release
 from app.storage.reviews import Review
 
@@ -36,6 +38,7 @@ class NewReview:
     spent_ms: int | None = None
     request_id: str | None = None
     note: str | None = None
+    blind: bool | None = None  #: whether the image was shown blind; None: it was if it waits for a blind answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class GivenReview:
     review: Review
     item: ImageItem
     repeated: bool
+    ask_again: tuple[DetectionRecord, ...] = ()  #: boxes to show after a blind no, before a second answer
+    waits_blind: bool = False  #: after an undo: the image is to be shown blind again
 
 
 def clean_reviewer(name: str | None) -> str:
@@ -94,8 +99,11 @@ def give_review(
         if repeated is not None:
             return repeated
         _check_boxes(session, image_id, new.boxes)
+        look = find_asked(session, image_id, new.seen_review_id, blind=new.blind)
         review = append(session, clock, image_id, new)
-        return GivenReview(review, get_item(session, image_id), repeated=False)
+        item = get_item(session, image_id)
+        again = () if look is None else take_answer(session, look, review.id, new.verdict, item)
+        return GivenReview(review, item, repeated=False, ask_again=again)
 
 
 def _check_dataset(session: Session, image_ids: Sequence[int], dataset_id: int | None) -> None:
@@ -121,7 +129,8 @@ def _repeat(session: Session, before: Review, image_id: int, new: NewReview) -> 
     boxes = None if new.boxes is None else tuple(new.boxes)
     if (before.image_id, before.verdict, before.boxes, before.note) != (image_id, new.verdict, boxes, new.note):
         raise _used_already(before)
-    return GivenReview(before, get_item(session, image_id), repeated=True)
+    item = get_item(session, image_id)
+    return GivenReview(before, item, repeated=True, ask_again=find_boxes_again(session, item, before.id))
 
 
 def _used_already(before: Review) -> ConflictError:
@@ -205,7 +214,8 @@ def undo_review(
             raise NotFoundError(msg)
         _check_dataset(session, [review.image_id], dataset_id)
         undo = _append_undo(session, clock, review, reviewer, request_id)
-        return GivenReview(undo, get_item(session, review.image_id), repeated=False)
+        waits = find_pending(session, review.image_id) is not None
+        return GivenReview(undo, get_item(session, review.image_id), repeated=False, waits_blind=waits)
 
 
 def _append_undo(

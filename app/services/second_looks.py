@@ -101,7 +101,7 @@ def view_second(
         records = take_looks(session, settings, dataset.id, Stage.SECOND, asker, wanted)
         return SecondPage(
             dataset=view_dataset(session, dataset),
-            item=_blind(records[0]) if records else None,
+            item=view_blind(records[0]) if records else None,
             is_on=dataset.reviewing.is_on,
             waiting=count_waiting(session, dataset.id, reviewer),
             prefetch=list_coming(records),
@@ -143,7 +143,8 @@ def list_coming(records: Sequence[ImageRecord]) -> tuple[str, ...]:
     return tuple(media_url(record, "rendition/screen") for record in records[1:])
 
 
-def _blind(record: ImageRecord) -> BlindItem:
+def view_blind(record: ImageRecord) -> BlindItem:
+    """An image for somebody who is told nothing of it."""
     return BlindItem(
         image_id=record.id,
         width=record.width or 1,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.errors import ConflictError, InvalidInputError
+from app.services.certifying import certify_dataset
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
 from app.storage import sign_offs as stored
@@ -11,7 +12,7 @@ from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.tallies import count_covered
 
-NO_BOUND = "none"  #: until an audit gives one
+NO_BOUND = "none"  #: where no audit gives one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,22 @@ class SignOffView:
     still_holding: int
     lost: int
     bound: str
+
+    @property
+    def rate_upper(self) -> float | None:
+        """The bound on the share of mislabels that it rests on; None without one."""
+        return rate_of(self.bound)
+
+
+def rate_of(bound: str) -> float | None:
+    """The share of mislabels that a recorded bound allows; None where there was none."""
+    return None if bound == NO_BOUND else float(bound)
+
+
+def find_bound(session: Session, dataset: Dataset) -> str:
+    """The bound that a sign-off now would record: the certificate's, where that is valid."""
+    certificate = certify_dataset(session, dataset)
+    return f"{certificate.overall.rate_upper:.6f}" if certificate.valid else NO_BOUND
 
 
 def sign_off(database: Database, clock: Clock, reference: str | int, by: str) -> SignOffView:
@@ -42,7 +59,7 @@ def sign_off(database: Database, clock: Clock, reference: str | int, by: str) ->
         if dataset.detector_id is None:
             msg = f"{dataset.name} has not been scanned: there is nothing to sign off"
             raise ConflictError(msg)
-        stored.insert_sign_off(session, dataset, name, NO_BOUND, clock())
+        stored.insert_sign_off(session, dataset, name, find_bound(session, dataset), clock())
         view = find_sign_off(session, dataset)
         if view is None:  # it was written in this very transaction
             msg = "the sign-off was not stored"

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.images import Side
 from app.domain.scoring import suspicion
+from app.storage.audit_looks import is_pending
 from app.storage.datasets import Dataset
 from app.storage.images import in_conflict, uncalled
 from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
@@ -39,6 +40,8 @@ def find_places(
     limit: int,
 ) -> list[Place]:
     """The next open places: flagged ones, agreeing ones (``flagged=False``) or both (None).
+
+    What waits for a blind answer is in no other queue.
 
     Each label is read in the order of its index and the two are merged, so the cost does not grow with the
     dataset. With ``backwards`` the places before ``after``, nearest first; with ``called`` also those
@@ -75,6 +78,7 @@ def _places_of_label(
             ScoreRow.detector_id == dataset.detector_id,
             ScoreRow.given == given,
             LeaseRow.image_id.is_(None),
+            ~is_pending(ScoreRow.image_id),
             ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
         )
     )
@@ -108,7 +112,7 @@ def _conflicts(
             LeaseRow,
             and_(LeaseRow.image_id == ImageRow.id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
         )
-        .where(ImageRow.id.in_(in_conflict(dataset.id)), LeaseRow.image_id.is_(None))
+        .where(ImageRow.id.in_(in_conflict(dataset.id)), LeaseRow.image_id.is_(None), ~is_pending(ImageRow.id))
     )
     if not called:
         query = query.where(uncalled())
@@ -171,8 +175,25 @@ def leased_to(session: Session, dataset_id: int, client: str, now: datetime) -> 
     return list(rows)
 
 
-def lease(session: Session, dataset_id: int, client: str, image_ids: Sequence[int], expires_at: datetime) -> None:
-    """Hand images to a tab, in this order, and take back whatever else it had."""
+def positions_of(session: Session, dataset_id: int, client: str, now: datetime) -> dict[int, int]:
+    """Images that a tab has in hand, each with its position."""
+    rows = session.execute(
+        select(LeaseRow.image_id, LeaseRow.position).where(
+            LeaseRow.dataset_id == dataset_id, LeaseRow.client == client, LeaseRow.expires_at > now
+        )
+    )
+    return {row.image_id: row.position for row in rows}
+
+
+def lease(
+    session: Session,
+    dataset_id: int,
+    client: str,
+    image_ids: Sequence[int],
+    expires_at: datetime,
+    positions: Sequence[int] | None = None,
+) -> None:
+    """Hand images to a tab, in this order or at these positions, and take back whatever else it had."""
     session.execute(delete(LeaseRow).where(LeaseRow.dataset_id == dataset_id, LeaseRow.client == client))
     session.execute(delete(LeaseRow).where(LeaseRow.image_id.in_(image_ids)))
     if image_ids:
@@ -186,7 +207,7 @@ def lease(session: Session, dataset_id: int, client: str, image_ids: Sequence[in
                     "position": position,
                     "expires_at": expires_at,
                 }
-                for position, image_id in enumerate(image_ids)
+                for position, image_id in zip(positions or range(len(image_ids)), image_ids, strict=True)
             ],
         )
 

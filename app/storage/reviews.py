@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from app.domain.consensus import Consensus, Standing, find_standing
 from app.domain.reviewing import ReviewFact, Source, Verdict
 from app.errors import ConflictError
+from app.storage import audits
 from app.storage.datasets import MAX_ID
 from app.storage.second_looks import awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
@@ -166,7 +167,7 @@ def _update_standing(
 ) -> None:
     effective = standing.review
     seen = next((review for review in history if effective is not None and review.id == effective.review_id), None)
-    values = {
+    values: dict[str, Any] = {
         "dataset_id": dataset_id,
         "latest_review_id": history[-1].id,
         "effective_review_id": None if effective is None else effective.review_id,
@@ -180,6 +181,7 @@ def _update_standing(
             session.execute(insert(StandingRow).values(image_id=image_id, **values))
         else:
             session.execute(update(StandingRow).where(StandingRow.image_id == image_id).values(**values))
+    audits.follow(session, image_id, dataset_id, verdict=values["verdict"], unsettled=standing.unsettled)
     called = values["verdict"] is not None or values["unsettled"] is not None
     session.execute(update(ScoreRow).where(ScoreRow.image_id == image_id).values(called=called))
 
@@ -307,6 +309,12 @@ def recent_times(session: Session, dataset_id: int, reviewer: str, limit: int) -
         .limit(limit)
     )
     return list(rows)
+
+
+def find_latest_time(session: Session, dataset_id: int) -> datetime | None:
+    """When somebody last reviewed anything in a dataset, undos included; for files, since it reads all their rows."""
+    latest = select(func.max(ReviewRow.id)).where(ReviewRow.dataset_id == dataset_id)
+    return session.scalar(select(ReviewRow.reviewed_at).where(ReviewRow.id == latest.scalar_subquery()))
 
 
 def count_verdicts(session: Session, dataset_id: int) -> int:

@@ -25,6 +25,7 @@ from app.web.failures import install_failures
 from app.web.pages import (
     account,
     admin,
+    audit,
     clean,
     conflicts,
     dataset,
@@ -53,7 +54,7 @@ from app.web.security import SecurityMiddleware
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token, where there are accounts.")
 APIS = (api_datasets, api_scans, api_images, api_duplicates, api_relocations, api_exports)
 PAGES = (
-    *(overview, review, second, conflicts, grid, stats, report, scans, clean, export, settings, keys),
+    *(overview, review, second, conflicts, grid, stats, report, audit, scans, clean, export, settings, keys),
     *(datasets, dataset, guidelines, reviewing, duplicates, images, login, account, admin),
 )
 

@@ -8,6 +8,7 @@ from threading import Event, Thread, current_thread, main_thread
 import structlog
 
 from app.config import Settings
+from app.services.audit_page import refresh_forecasts
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
 from app.services.relocating import claim_relocation, run_relocation
@@ -110,6 +111,8 @@ class Worker:
             if export is not None:
                 run_export(self._database, self._clock, export)
                 return True
-            return forget_removed(self._database, self._stopped)
+            if forget_removed(self._database, self._stopped):
+                return True
+            return refresh_forecasts(self._database, self._settings.review, self._clock)
 
         return lane

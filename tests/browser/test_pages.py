@@ -19,6 +19,8 @@ PAGES = (
     "/duplicates",
     "/stats",
     "/report",
+    "/audit",
+    "/review?queue=audit",
     "/scans",
     "/scans/1",
     "/scans/compare",

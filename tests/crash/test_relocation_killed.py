@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from app.files.manifests import PUBLISHED
 from app.files.moving import CRASH_POINTS
 from app.services.relocations import show_relocation
 from tests.parts import Workshop, tree
@@ -79,7 +80,7 @@ def assert_whole(workshop: Workshop, frames: dict[str, bytes], clean: Path) -> N
         content = (clean / row["path"]).read_bytes()
         assert content == frames[row["source_path"]]
         assert hashlib.sha256(content).hexdigest() == row["sha256"]
-    assert set(tree(clean)) == {row["path"] for row in placed} | {"manifest.csv", "left-out.csv"}
+    assert set(tree(clean)) == {row["path"] for row in placed} | set(PUBLISHED)
 
 
 @pytest.mark.parametrize("point", [point for point in CRASH_POINTS if point not in REMOVING])

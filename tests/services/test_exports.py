@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConflictError, InvalidInputError, NotFoundError, TargetExistsError
+from app.files.manifests import PUBLISHED
 from app.files.writing import hash_file
 from app.services.exports import (
     ExportView,
@@ -48,7 +49,7 @@ def test_a_folder_holds_what_is_released_and_both_tables(called: Workshop) -> No
     """Images under their final label, byte by byte; manifest and left-out together are the dataset."""
     view = export(called, "imagefolder", called.folder / "out")
     found = tree(called.folder / "out")
-    assert set(found) == {"football/yes.png", "football/hot.png", "background/no.png", "manifest.csv", "left-out.csv"}
+    assert set(found) == {"football/yes.png", "football/hot.png", "background/no.png", *PUBLISHED}
     assert found["football/hot.png"] == (called.folder / "frames/background/hot.png").read_bytes()
     sources = [row["source_path"] for name in ("manifest.csv", "left-out.csv") for row in rows(found[name].decode())]
     assert sorted(sources) == sorted(FILES)
@@ -106,7 +107,7 @@ def test_the_manifest_names_the_entries_of_its_archive(workshop: Workshop) -> No
     export(workshop, "imagefolder", workshop.folder / "out.zip")
     with zipfile.ZipFile(workshop.folder / "out.zip") as archive:
         manifest = {row["path"]: row["source_path"] for row in rows(archive.read("manifest.csv").decode())}
-        assert set(archive.namelist()) == {*manifest, "manifest.csv", "left-out.csv"}
+        assert set(archive.namelist()) == {*manifest, *PUBLISHED}
     assert manifest == {"football/a%5Cb.png": "football/a\\b.png", "background/c.png": "background/c.png"}
 
 

@@ -8,7 +8,8 @@ import pytest
 from app.errors import InvalidInputError, NotFoundError
 from app.services.datasets import set_threshold
 from app.services.grid import view_grid
-from app.services.queue import AHEAD, QueueName, ReviewPage, measure_pace, next_items, view_desk
+from app.services.handing_out import QueueName, next_items
+from app.services.queue import AHEAD, ReviewPage, measure_pace, view_desk
 from app.services.scans import request_scan
 from app.storage.tallies import count_dataset
 from tests.parts import SetClock, Workshop
@@ -56,9 +57,9 @@ def test_all_goes_on_with_the_agreeing_images(workshop: Workshop) -> None:
     assert ask(workshop, count=10, queue="all") == [*MOST_SUSPICIOUS_FIRST, "football/sure.png", "background/empty.png"]
 
 
-def test_there_is_no_audit_yet(workshop: Workshop) -> None:
-    """Its queue is empty as long as none has been drawn."""
-    workshop.ready(FILES)
+def test_there_is_no_audit_before_a_scan(workshop: Workshop) -> None:
+    """Its queue is empty until there are scores to make strata of."""
+    workshop.add(workshop.fill(FILES))
     assert ask(workshop, queue="audit") == []
 
 

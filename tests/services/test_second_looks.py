@@ -12,7 +12,8 @@ from app.domain.second_looks import Stage
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
 from app.services.agreement import get_team
 from app.services.conflicts import ConflictPage, settle, view_conflicts
-from app.services.queue import next_items, view_desk
+from app.services.handing_out import next_items
+from app.services.queue import view_desk
 from app.services.reviews import GivenReview, NewReview, undo_latest
 from app.services.second_looks import SecondPage, Waiting, count_waiting, give_second, undo_own, view_second
 from app.services.sign_offs import sign_off

@@ -4,8 +4,8 @@ import pytest
 
 from app.domain.flagging import disagrees
 from app.services.datasets import set_threshold
+from app.services.handing_out import next_items
 from app.services.overview import get_stats
-from app.services.queue import next_items
 from app.services.sign_offs import sign_off
 from tests.parts import Workshop
 

@@ -1,12 +1,16 @@
 """Nothing that a page asks for reads the whole dataset."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from app.domain.images import Side
+from app.services.handing_out import QueueName, next_items
+from app.services.images import ImageItem
+from app.services.queue import view_desk
 from app.storage.database import Session
 from app.storage.datasets import Dataset
 from app.storage.duplicates import find_copies, find_near
@@ -46,6 +50,48 @@ def test_a_page_begins_where_the_last_one_ended(workshop: Workshop, query: Calla
     plan = plan_of(workshop, query)
     assert "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+LARGE = ("images", "scores", "standings", "reviews", "detections", "audit_members")
+
+
+def walks_of(workshop: Workshop, action: Callable[[], Any]) -> list[str]:
+    """The statements of an action that walk through a table which grows with the images."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            sent.append((statement, parameters))
+
+    engine = workshop.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    action()
+    event.remove(engine, "before_cursor_execute", note)
+    walks = []
+    with engine.connect() as connection:
+        for statement, parameters in sent:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            lines = [row[-1] for row in rows]
+            walks += [f"{line}: {statement}" for line in lines for table in LARGE if f"SCAN {table}" in line]
+    return walks
+
+
+def test_a_draw_and_its_answer_walk_through_nothing(workshop: Workshop) -> None:
+    """Once an audit is frozen, asking for a draw, answering it and weighing it cost the same at any size."""
+    review = workshop.settings.review.model_copy(update={"audit_share": 0.5})
+    workshop.ready({f"{'football' if number % 2 else 'background'}/{number}.png": number for number in range(60)})
+
+    def ask(queue: QueueName) -> list[ImageItem]:
+        return next_items(workshop.database, review, workshop.clock, 1, queue, 2, "tab")
+
+    ask("audit")
+    assert walks_of(workshop, lambda: ask("audit")) == []
+    for item in ask("audit"):
+        assert walks_of(workshop, partial(workshop.call, item.record.id, "positive")) == []
+    assert walks_of(workshop, lambda: ask("audit")) == []
+    assert walks_of(workshop, lambda: ask("all")) == []
+    dataset = workshop.dataset(1)
+    assert walks_of(workshop, lambda: view_desk(workshop.database, review, workshop.clock, dataset, "ada", "b")) == []
 
 
 def test_conflicts_are_counted_by_their_own_index(workshop: Workshop) -> None:

@@ -465,6 +465,7 @@ def test_a_reviewer_sees_no_door_that_is_shut(workshop: Workshop, browser: Brows
         "/images",
         "/images/1",
         "/stats",
+        "/audit",
         "/scans",
         "/scans/1",
         "/datasets",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.files.manifests import PUBLISHED
 from app.services.exports import claim_export, run_export
 from app.services.relocating import recover_relocations
 from app.web.forms import safe_next
@@ -14,8 +15,8 @@ from tests.parts import Browser, Workshop, tree
 
 FILES = {"football/yes.png": 250, "football/none.png": 0, "background/no.png": 0, "background/hot.png": 240}
 ODD = '<img src=x onerror=alert(1)> "quoted" \'n\n.png'
-PAGES = ["/", "/review", "/grid", "/images", "/images/1", "/duplicates", "/stats", "/report", "/scans", "/scans/1",
-         "/scans/compare", "/clean", "/export", "/settings",
+PAGES = ["/", "/review", "/grid", "/images", "/images/1", "/duplicates", "/stats", "/report", "/audit",
+         "/scans", "/scans/1", "/scans/compare", "/clean", "/export", "/settings",
          "/datasets", "/datasets/1", "/datasets/1/files", "/datasets/1/guidelines", "/settings/keys",
          "/second", "/conflicts", "/datasets/1/reviewing"]  # fmt: skip
 HTMX = {"HX-Request": "true"}
@@ -246,7 +247,7 @@ def test_cleaning_by_forms(workshop: Workshop, site: Browser) -> None:
     assert ("yes.png" in page.text, clean.exists()) == (True, False)
     follow(site, site.post("/clean/1/apply"))
     work(workshop)
-    assert set(tree(clean)) == {"football/yes.png", "background/no.png", "manifest.csv", "left-out.csv"}
+    assert set(tree(clean)) == {"football/yes.png", "background/no.png", *PUBLISHED}
     assert "Ada" in site.get("/clean").text
     follow(site, site.post("/clean/1/undo"))
     work(workshop)

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Query, Response
 
 from app.domain.reviewing import Verdict
+from app.services.handing_out import QueueName, next_items
 from app.services.images import ImageQuery, get_full_image, list_items
-from app.services.queue import QueueName, next_items
 from app.services.reviews import NewReview, give_review, undo_review
 from app.web.api.cursors import Cursor, Limit
 from app.web.api.models import FullImageOut, ImageOut, ImagesOut, NextOut, ReviewIn, ReviewOut, UndoIn

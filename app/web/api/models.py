@@ -17,6 +17,7 @@ from app.services.relinking import Relink
 from app.services.relocations import RelocationView
 from app.services.reviews import GivenReview, format_time
 from app.services.sign_offs import SignOffView
+from app.storage.images import DetectionRecord
 from app.storage.relocations import Move
 from app.storage.reviews import Review
 
@@ -163,7 +164,15 @@ class ImageOut(Out):
     @classmethod
     def of(cls, item: ImageItem) -> "ImageOut":
         """From the service's item."""
-        return cls(**image_fields(item))
+        return cls(**image_fields(item) | (dict.fromkeys(HIDDEN) if item.blind else {}))
+
+
+def _box(box: DetectionRecord) -> BoxOut:
+    return BoxOut(xyxy=(box.x0, box.y0, box.x1, box.y1), confidence=box.confidence, class_name=box.class_name)
+
+
+#: what an item that is shown blind does not say
+HIDDEN = ("path", "given_label", "score", "boxes", "flags", "verdict", "final_label")
 
 
 def image_fields(item: ImageItem) -> dict[str, Any]:
@@ -178,10 +187,7 @@ def image_fields(item: ImageItem) -> dict[str, Any]:
         "width": record.width,
         "height": record.height,
         "score": record.score,
-        "boxes": [
-            BoxOut(xyxy=(box.x0, box.y0, box.x1, box.y1), confidence=box.confidence, class_name=box.class_name)
-            for box in item.boxes
-        ],
+        "boxes": [_box(box) for box in item.boxes],
         "flags": [FlagOut(reason=flag.reason, detail=flag.detail) for flag in item.flags],
         "verdict": record.verdict,
         "review_id": record.latest_review_id,
@@ -294,7 +300,7 @@ class ReviewOut(Out):
             final_label=given.item.final_label,
             reviewer=review.reviewer,
             reviewed_at=review.reviewed_at,
-            ask_again=None,
+            ask_again=[_box(box) for box in given.ask_again] or None,
         )
 
 
@@ -400,6 +406,7 @@ class CertificateOut(Out):
     reviewer_error: dict[str, Any]
     signed_off: CertificateSignOff | None
     assumptions: list[str]
+    labels: dict[str, str]
 
     @classmethod
     def of(cls, view: CertificateView) -> "CertificateOut":

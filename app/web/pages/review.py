@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.domain.reviewing import Verdict
+from app.domain.reviewing import Source, Verdict
 from app.errors import ConflictError, InvalidInputError
 from app.services.carrying import find_carried, find_offer
 from app.services.datasets import get_dataset
 from app.services.images import describe_verdict
-from app.services.queue import ReviewPage, no_desk, view_desk
+from app.services.queue import DeskQueue, ReviewPage, no_desk, view_desk
 from app.services.reviews import GivenReview, NewReview, Xyxy, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
 from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
@@ -36,6 +36,8 @@ def _show(
     status: int = 200,
     called: int | None = None,
     carried: str | None = None,
+    again_id: int | None = None,
+    queue: DeskQueue = "flagged",
 ) -> Response:
     reviewer = find_reviewer(request)
     if dataset is None:
@@ -50,6 +52,8 @@ def _show(
             get_client(request),
             image_id=image_id,
             after_id=after_id,
+            again_id=again_id,
+            queue=queue,
             message=message,
         )
         page = _with_copies(parts, page, dataset, called, carried)
@@ -78,10 +82,14 @@ def review(
     called: int | None = None,
     carried: Annotated[str, Query(max_length=100)] = "",
     said: str = "",
+    again: int | None = None,
+    queue: DeskQueue = "flagged",
 ) -> Response:
     """The desk: the image that is named, the open flag after another, or the most suspicious one.
 
-    ``called`` is the image that was called before, ``carried`` the batch in which its verdict went to its copies.
+    ``queue`` chooses between flags, draws woven in, and draws alone. ``again`` is an image of which a blind *no* was
+    given: what the detector sees in it is shown. ``called`` is the image that was called before, ``carried`` the batch
+    in which its verdict went to its copies.
     """
     message = "Saved after all: the server answers again" if said == "later" else ""
     dataset = current_dataset(request, parts.database)
@@ -94,7 +102,13 @@ def review(
         called=called,
         carried=carried or None,
         message=message,
+        again_id=again,
+        queue=queue,
     )
+
+
+def _queue_of(form: Form) -> DeskQueue:
+    return "audit" if form.text("queue", "") == "audit" else "flagged"
 
 
 def dataset_of(form: Form, parts: Parts) -> Dataset:
@@ -151,7 +165,7 @@ def undo_mine(request: Request, parts: GivenParts, reviewer: GivenReviewer, form
         return _after(request, parts, dataset, None, "That verdict was taken back already, or followed by another")
     if undone is None:
         return _after(request, parts, dataset, None, "Nothing of yours is left to undo")
-    return _after(request, parts, dataset, undone.review.image_id, _undone(undone))
+    return _after(request, parts, dataset, undone.review.image_id, _undone(undone), _queue_of(form))
 
 
 @router.post("/reviews/{review_id}/undo", openapi_extra=form_body("dataset"))
@@ -165,18 +179,29 @@ def undo_one(request: Request, parts: GivenParts, reviewer: GivenReviewer, revie
 
 
 def _undone(given: GivenReview) -> str:
-    return f"Taken back: {_name(given)}"
+    return "Taken back" if given.waits_blind else f"Taken back: {_name(given)}"
 
 
 def _name(given: GivenReview) -> str:
     return given.item.record.path.rpartition("/")[2]
 
 
-def _after(request: Request, parts: Parts, dataset: Dataset, image_id: int | None, message: str) -> Response:
+def _after(
+    request: Request,
+    parts: Parts,
+    dataset: Dataset,
+    image_id: int | None,
+    message: str,
+    queue: DeskQueue = "flagged",
+) -> Response:
     if is_htmx(request):
-        return _show(request, parts, dataset, image_id=image_id, message=message)
+        return _show(request, parts, dataset, image_id=image_id, message=message, queue=queue)
     image = "" if image_id is None else f"&image={image_id}"
-    return see_other(f"/review?dataset={dataset.id}{image}")
+    return see_other(f"{_home(dataset, queue)}{image}")
+
+
+def _home(dataset: Dataset, queue: DeskQueue) -> str:
+    return f"/review?dataset={dataset.id}" + ("&queue=audit" if queue == "audit" else "")
 
 
 @router.post("/review/{image_id}", openapi_extra=form_body("dataset", "verdict", "seen_review_id", "request_id"))
@@ -185,22 +210,36 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     dataset = dataset_of(form, parts)
     spent_ms = form.number("spent_ms")
     verdict = parse_verdict(form)
+    blind = form.text("blind", "") == "1"
     new = NewReview(
         verdict=verdict,
         boxes=_parse_boxes(form) if verdict in WITH_BOXES else None,
         note=form.text("note", ""),
         seen_review_id=form.number("seen_review_id"),
         reviewer=reviewer,
-        source="review",
+        source=Source.BLIND if blind else Source.REVIEW,
         spent_ms=None if spent_ms is None else min(spent_ms, MAX_SPENT_MS),
         request_id=form.uuid("request_id") if form.text("request_id", "") else None,
+        blind=blind,
     )
+    queue = _queue_of(form)
     try:
         given = give_review(parts.database, parts.clock, image_id, new, dataset.id)
     except ConflictError as error:
-        return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409)
+        return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409, queue=queue)
+    return _after_call(request, parts, dataset, given, queue)
+
+
+def _after_call(request: Request, parts: Parts, dataset: Dataset, given: GivenReview, queue: DeskQueue) -> Response:
+    """The next card; or the same image once more, with the boxes that speak against a blind *no*."""
+    image_id, blind = given.review.image_id, given.review.source == Source.BLIND
     if not is_htmx(request):
-        offered = f"&called={image_id}" if given.item.record.duplicated else ""
-        return see_other(f"/review?dataset={dataset.id}{offered}")
+        offered = f"&called={image_id}" if given.item.record.duplicated and not blind else ""
+        again = f"&again={image_id}" if given.ask_again else ""
+        return see_other(f"{_home(dataset, queue)}{offered}{again}")
     word = describe_verdict(dataset, given.review.verdict)
+    if given.ask_again:
+        return _show(request, parts, dataset, again_id=image_id, message=f"Saved: {word}", queue=queue)
+    if blind:
+        return _show(request, parts, dataset, message=f"Saved: {word}", queue=queue)
     return _show(request, parts, dataset, after_id=image_id, message=f"{word}: {_name(given)}", called=image_id)
