@@ -4,7 +4,8 @@ from typing import Literal
 
 from alembic import context
 
-from app.storage.account_tables import UserRow
+from app.storage import account_tables  # noqa: F401 -- so that its tables are known
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import UtcDateTime
 
 
@@ -17,7 +18,7 @@ def run() -> None:
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=UserRow.metadata,  # one for all: the accounts' module has imported the other tables
+        target_metadata=FeatureRow.metadata,  # one for all tables, of whichever module
         render_as_batch=True,
         transaction_per_migration=False,
         compare_type=True,

@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, s
 from sqlalchemy.orm import Session
 
 from app.storage.duplicates import keeping_conflicts
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
 from app.storage.tallies import keeping, keeping_new
 
@@ -52,10 +53,10 @@ def find_gone(session: Session, dataset_id: int, walk: str, unlisted: Sequence[s
 
 
 def mark_missing(session: Session, dataset_id: int, walk: str, image_ids: Sequence[int], now: datetime) -> None:
-    """Images are missing, if the walk really did not meet them; their scores and boxes go, their reviews stay."""
+    """Images are missing, if the walk really did not meet them; what a detector said of them goes, reviews stay."""
     gone = and_(ImageRow.id.in_(image_ids), ~_arrived(walk))
     with keeping(session, dataset_id, image_ids), keeping_conflicts(session, image_ids):
-        for table in (ScoreRow, DetectionRow):
+        for table in (ScoreRow, DetectionRow, FeatureRow):
             session.execute(
                 delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
                 execution_options={"synchronize_session": False},

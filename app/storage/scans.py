@@ -14,6 +14,7 @@ from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import MAX_ID
 from app.storage.images import of_dataset_by_id
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
@@ -269,10 +270,11 @@ def find_pending(session: Session, dataset_id: int, detector_id: int, after: int
 
 
 def drop_scores(session: Session, image_ids: Sequence[int]) -> None:
-    """Scores and boxes of bytes that are no longer there."""
+    """Scores, boxes and features of bytes that are no longer there."""
     if image_ids:
         session.execute(delete(ScoreRow).where(ScoreRow.image_id.in_(image_ids)))
         session.execute(delete(DetectionRow).where(DetectionRow.image_id.in_(image_ids)))
+        session.execute(delete(FeatureRow).where(FeatureRow.image_id.in_(image_ids)))
 
 
 def insert_scores(session: Session, scores: Sequence[dict[str, Any]], boxes: Sequence[dict[str, Any]]) -> None:
