@@ -26,7 +26,7 @@ from app.storage import queue as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord, find_images
-from app.storage.queue import Place, place_of
+from app.storage.queue import Place
 from app.storage.reviews import recent_times
 from app.storage.scans import find_open_scan
 from app.storage.tallies import count_dataset
@@ -84,7 +84,7 @@ def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
         return False
     if record.score is None or record.duplicate_conflict:
         return record.duplicate_conflict
-    return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
+    return queue == "all" or record.doubted or disagrees(record.given, record.score, dataset.threshold)
 
 
 def _held(session: Session, dataset: Dataset, client: str, now: datetime) -> list[ImageRecord]:
@@ -184,7 +184,7 @@ def view_desk(
         stored.lease(session, dataset.id, client, wanted, now + timedelta(seconds=settings.lease_s))
         records = find_images(session, wanted)
         item = None if shown is None else load_items(session, [records[shown]])[0]
-        place = None if item is None else _place(item.record)
+        place = None if item is None else stored.find_place(session, dataset, item.record)
         return ReviewPage(
             dataset=view_dataset(session, dataset),
             item=None if item is None else view_review_item(item),
@@ -210,17 +210,11 @@ def _start_of(session: Session, dataset: Dataset, image_id: int | None, after_id
     return record
 
 
-def _place(record: ImageRecord) -> Place | None:
-    if record.score is None and not record.duplicate_conflict:
-        return None
-    return place_of(record.given, record.score, record.id, conflict=record.duplicate_conflict)
-
-
 def _choose(
     session: Session, dataset: Dataset, client: str, now: datetime, start: ImageRecord | None, *, explicit: bool
 ) -> tuple[int | None, list[int]]:
     """The image to show and those to preload: from ``start`` on, then once more from the front."""
-    place = None if start is None else _place(start)
+    place = None if start is None else stored.find_place(session, dataset, start)
     places = _places(session, dataset, place, client, now, AHEAD) if place is not None else []
     if len(places) < AHEAD:
         known = {found.image_id for found in places}

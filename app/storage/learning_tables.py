@@ -31,7 +31,8 @@ class FitRow(Base):
 
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
     detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id"))  #: whose scores it ranks
-    threshold: Mapped[float | None]  #: that ``scores.flagged`` follows in all rows; None while they are being written
+    target: Mapped[float]  #: the threshold by which ``scores.flagged`` is written, in new rows and in old ones
+    threshold: Mapped[float | None]  #: the same once all rows follow it; None on the way there
     verdicts: Mapped[int]  #: that stood when it was made
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
     fitted_at: Mapped[datetime]

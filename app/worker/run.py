@@ -10,6 +10,7 @@ import structlog
 from app.config import Settings
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
+from app.services.learning import learn_any
 from app.services.relocating import claim_relocation, run_relocation
 from app.services.removing import forget_removed
 from app.services.scanning import claim_scan, run_scan
@@ -109,6 +110,8 @@ class Worker:
             export = claim_export(self._database, self._settings.worker, self._clock, worker_id)
             if export is not None:
                 run_export(self._database, self._clock, export)
+                return True
+            if learn_any(self._database, self._settings, self._clock, self._stopped):
                 return True
             return forget_removed(self._database, self._stopped)
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
         "fits",
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("detector_id", sa.Integer(), nullable=False),
+        sa.Column("target", sa.Double(), nullable=False),
         sa.Column("threshold", sa.Double(), nullable=True),
         sa.Column("verdicts", sa.Integer(), nullable=False),
         sa.Column("report", sa.JSON(), nullable=False),
