@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from app.learning.images import FOLDS, HIGHEST_LOGIT, Bools, Reals
 
@@ -59,7 +60,8 @@ def fit_opinion(features: Features, labels: Bools, called: Bools, fold: NDArray[
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     values = (features - mean) / scale
     weight = np.where(called, SPOKEN, 1.0)
-    fitted = [_fit_one(values[rest], labels[rest], weight[rest]) for rest in rests]
+    with threadpool_limits(1):  # the products are small: threads would only wait for each other
+        fitted = [_fit_one(values[rest], labels[rest], weight[rest]) for rest in rests]
     weights, intercepts = (np.stack([each[place] for each in fitted]).astype(np.float32) for place in range(2))
     blank = Opinion(mean, scale, weights, intercepts, 0.5)
     auc = float(roc_auc_score(labels, blank.judge(features, fold)))

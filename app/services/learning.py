@@ -112,7 +112,7 @@ def learn(
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """The scored images of a dataset, by id, with what stands in the queue's columns now."""
 
     ids: NDArray[np.int64]
@@ -131,10 +131,10 @@ def fit_dataset(database: Database, dataset_id: int, bar: float, clock: Clock) -
         dataset = get_dataset(session, dataset_id)
     if dataset.detector_id is None:
         return None
-    rows = _read(database, dataset, dataset.detector_id)
+    rows = read_rows(database, dataset, dataset.detector_id)
     if not len(rows.ids):
         return None
-    fitted = fit(rows.images, _reader(database, dataset.detector_id, rows.ids), dataset.threshold, SEED)
+    fitted = fit(rows.images, read_features(database, dataset.detector_id, rows.ids), dataset.threshold, SEED)
     score, positive = rows.images.confidences[:, 0], rows.images.positive
     agrees = (score >= dataset.threshold) == positive
     doubted = choose_doubted(fitted.suspicion, agrees, rows.images.called, bar if fitted.trusted else 2.0)
@@ -154,7 +154,8 @@ def _histogram(suspicion: NDArray[np.float64]) -> list[int]:
     return counts
 
 
-def _read(database: Database, dataset: Dataset, detector_id: int) -> _Rows:
+def read_rows(database: Database, dataset: Dataset, detector_id: int) -> Rows:
+    """All scored images of a dataset, read in parts; their features are not among it."""
     parts: list[dict[str, NDArray[Any]]] = []
     after = 0
     while True:
@@ -200,13 +201,13 @@ def _columns(rows: Sequence[Any], boxes: Sequence[Any]) -> dict[str, NDArray[Any
     }
 
 
-def _join(parts: Sequence[dict[str, NDArray[Any]]]) -> _Rows:
+def _join(parts: Sequence[dict[str, NDArray[Any]]]) -> Rows:
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _columns([], [])
     own = {name: whole.pop(name) for name in ("ids", "rank", "doubted", "flagged")}
-    return _Rows(**own, images=Images(**whole))
+    return Rows(**own, images=Images(**whole))
 
 
-def _reader(
+def read_features(
     database: Database, detector_id: int, ids: NDArray[np.int64]
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
     """Features of images by their places, ``(n, k)``; k is 0 where there are none at all."""
@@ -231,7 +232,7 @@ def _reader(
 def _write(
     database: Database,
     dataset: Dataset,
-    rows: _Rows,
+    rows: Rows,
     rank: NDArray[np.float64],
     doubted: NDArray[np.bool_],
 ) -> int:
