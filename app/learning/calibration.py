@@ -1,6 +1,6 @@
 """From detector and second opinion to P(given label is wrong), corrected by what people found.
 
-Before anybody has called anything, the two are averaged as log odds. Verdicts then correct that, but not all verdicts
+The first guess is a mean of the two, as log odds. Verdicts then correct that, but not all verdicts
 speak of all images: those that were hunted are the suspicious ones, and say nothing of the rest. So
 
 1. audit draws, whose sampling probability is known, correct everything, each weighted by its inverse;
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.learning.images import HIGHEST_LOGIT, Bools, Images, Reals, log_odds, to_share
 
-OPINION_SHARE = 0.5  #: of the second opinion in the first guess; the rest is the detector's
+OPINION_SHARE = 0.25  #: of the second opinion in the first guess: it learns from the folders, wrong as they are
 EDGES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9)  #: of the detector's suspicion, between bands
 DRAWS_FROM = 20  #: audit draws; fewer say too little of everything
 SPREAD = 1.5  #: standard deviation of the prior on corrections, in log odds per standardised unit

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from app.learning.images import FOLDS, HIGHEST_LOGIT, Bools, Reals
 
 AT_MOST = 24_000  #: images that the classifiers learn from: more change a few hundred coefficients by little
-STRENGTH = 0.05  #: inverse of the penalty on coefficients of standardised features
+STRENGTH = 0.005  #: inverse of the penalty on coefficients of standardised features
 SPOKEN = 3.0  #: how many folders' labels a verdict outweighs
 FEW = 20  #: images of either label that a classifier needs
 Features = NDArray[np.float32]

@@ -24,13 +24,12 @@ RISK = 0.05
 WOVEN = 0.15  #: share of verdicts that are audit draws
 BANDS = (0.1, 0.5)  #: of the detector's suspicion, between strata
 LOOK = 20  #: verdicts between two looks at the bound
-BAR = 0.5  #: as ``review.second_opinion`` is by default
 
 
 class Strategy(StrEnum):
     """Orders in which images are called."""
 
-    TOUCHLINE = "touchline"  #: as the queue serves them: flags first, by the suspicion learned so far
+    TOUCHLINE = "touchline"  #: as the queue ``all`` serves them: by the suspicion learned so far
     FLAGS = "flags"  #: what the threshold flags, best score first, and then no more
     MISTAKENNESS = "mistakenness"  #: one minus the detector's confidence in the given label
     RANDOM = "random"  #: every verdict is an audit draw
@@ -80,6 +79,7 @@ class _Desk:
 
     called: Bools
     said: Bools  #: positive, where called
+    drawn: Reals  #: the chance of an audit draw to fall on it, relative to the others; NaN where none did
 
 
 Order = Callable[[_Desk], int | None]  #: the next image, None where there is none
@@ -116,7 +116,7 @@ class _Run:
         self._order = _order_of(study, strategy)
         self._draws = self._random.permutation(len(study.images)).tolist()[::-1]
         total = len(study.images)
-        self._desk = _Desk(np.zeros(total, np.bool_), np.zeros(total, np.bool_))
+        self._desk = _Desk(np.zeros(total, np.bool_), np.zeros(total, np.bool_), np.full(total, np.nan))
         self._of = np.searchsorted(BANDS, study.suspicion, side="right") + 3 * study.images.positive
         self._strata = {int(of): _Stratum(int((self._of == of).sum())) for of in np.unique(self._of)}
         self._wrong = study.truth != study.images.positive
@@ -153,6 +153,7 @@ class _Run:
         positive = bool(self._study.truth[place]) != (self._random.random() < self._error)
         wrong = positive != bool(self._study.images.positive[place])
         self._desk.called[place], self._desk.said[place] = True, positive
+        self._desk.drawn[place] = 1.0 if drawn else np.nan
         self._strata[int(self._of[place])].note(wrong=wrong, drawn=drawn)
         self._found += wrong and bool(self._wrong[place])
         self._count += 1
@@ -197,31 +198,29 @@ def _in_order(places: NDArray[np.int64], suspicion: Reals) -> Order:
 
 
 class _Learner:
-    """The order of Touchline's queue: flags by learned suspicion, then the rest; fitted anew as the worker does."""
+    """The order of the queue ``all``: by the suspicion learned so far, which is fitted anew as the worker does."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._known: int | None = None
-        self._serve(study.suspicion, study.disagrees)
+        self._order = _in_order(np.arange(len(study.images)), study.suspicion + study.disagrees)
 
     def next_place(self, desk: _Desk) -> int | None:
-        """The most suspicious flag, or else the most suspicious of the rest."""
+        """The most suspicious; before anything is learned flags come first."""
         if is_due(int(desk.called.sum()), self._known):
             self._fit(desk)
-        place = self._flags(desk)
-        return self._rest(desk) if place is None else place
-
-    def _serve(self, suspicion: Reals, flagged: Bools) -> None:
-        self._flags = _in_order(np.flatnonzero(flagged), suspicion)
-        self._rest = _in_order(np.flatnonzero(~flagged), suspicion)
+        return self._order(desk)
 
     def _fit(self, desk: _Desk) -> None:
-        from app.learning.fitting import choose_doubted, fit
+        from app.learning.fitting import fit
 
         study = self._study
-        images = replace(study.images, called=desk.called.copy(), called_positive=desk.said & desk.called)
+        images = replace(
+            study.images,
+            called=desk.called.copy(),
+            called_positive=desk.said & desk.called,
+            drawn=desk.drawn.copy(),
+        )
         fitted = fit(images, lambda places: study.features[places], study.threshold, SEED)
-        bar = BAR if fitted.trusted else 2.0
-        doubted: Bools = choose_doubted(fitted.suspicion, ~study.disagrees, desk.called, bar)
-        self._serve(fitted.suspicion, study.disagrees | doubted)
+        self._order = _in_order(np.arange(len(images)), fitted.suspicion)
         self._known = int(desk.called.sum())

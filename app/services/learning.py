@@ -49,17 +49,31 @@ class Learned:
 
 
 def learn_any(
-    database: Database, settings: Settings, clock: Clock, stopping: Callable[[], bool] = lambda: False
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    stopping: Callable[[], bool] = lambda: False,
+    failed: dict[int, int] | None = None,
 ) -> bool:
-    """Bring flags after a threshold, or fit a dataset that has new verdicts; whether there was one."""
+    """Bring flags after a threshold, or fit a dataset that has new verdicts; whether there was one.
+
+    A fit that fails is logged, and noted in ``failed`` (dataset -> verdicts): it is tried again when there are more.
+    """
     if sweep_any(database, stopping):
         return True
+    failed = {} if failed is None else failed
     with database.read() as session:
-        verdicts, known = fits.count_sided_verdicts(session), fits.list_fitted_verdicts(session)
+        verdicts, known = fits.count_sided_verdicts(session), fits.list_fitted_verdicts(session) | failed
     due = next((number for number, count in verdicts.items() if is_due(count, known.get(number))), None)
     if due is None:
         return False
-    learn(database, settings, clock, due, stopping)
+    try:
+        learn(database, settings, clock, due, stopping)
+    except Exception:  # people go on in the order that there is
+        log.exception("learning from verdicts failed", dataset=due)
+        failed[due] = verdicts[due]
+    else:
+        failed.pop(due, None)
     return True
 
 

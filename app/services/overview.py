@@ -9,6 +9,7 @@ from app.domain.images import Side
 from app.services.agreement import Team, view_team
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.learned import LearnedView, view_learned
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, find_latest_scan, model_notice
@@ -214,6 +215,12 @@ class StatsPage:
     reviewers: tuple[ReviewerRow, ...]
     certificate_reasons: tuple[str, ...]
     team: Team | None
+    learned: LearnedView | None = None
+
+    @property
+    def pace_s(self) -> float | None:
+        """Seconds a verdict at the pace of the busiest reviewer whose pace is known."""
+        return next((3600 / row.pace_per_h for row in self.reviewers if row.pace_per_h), None)
 
 
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
@@ -228,6 +235,7 @@ def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
             reviewers=_reviewers(session, dataset),
             certificate_reasons=(NO_AUDIT,),
             team=view_team(session, dataset),
+            learned=view_learned(session, dataset),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from app.config import ReviewSettings
 from app.domain.flagging import disagrees
+from app.domain.yields import Yield
 from app.errors import InvalidInputError
 from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
@@ -20,11 +21,13 @@ from app.services.images import (
     media_url,
     view_review_item,
 )
+from app.services.learned import expect_next
 from app.services.reviews import RecentVerdict, list_recent
 from app.services.second_looks import Waiting, count_waiting
 from app.storage import queue as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
+from app.storage.fits import is_ranked
 from app.storage.images import ImageRecord, find_images
 from app.storage.queue import Place
 from app.storage.reviews import recent_times
@@ -50,8 +53,8 @@ def next_items(
 ) -> list[ImageItem]:
     """The next images for one tab, leased to it; it gets the same again until they are answered or the lease ends.
 
-    ``flagged`` ends with the last open flag; ``all`` goes on with the agreeing images; ``audit`` is empty as long as
-    no audit has been drawn.
+    ``flagged`` ends with the last open flag; ``all`` goes on with the agreeing images, or serves both alike by
+    suspicion where that has been learned; ``audit`` is empty as long as no audit has been drawn.
 
     Raises:
         NotFoundError: no such dataset.
@@ -67,7 +70,10 @@ def next_items(
         stored.drop_expired(session, now)
         held = [record for record in _held(session, dataset, client, now) if _is_open(record, dataset, queue)]
         chosen = [record.id for record in held][:count]
-        for flagged in (True,) if queue == "flagged" else (True, False):
+        # What has been learned compares flagged and agreeing images; the detector alone does not.
+        ranked = is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold)
+        stretches: tuple[bool | None, ...] = (None,) if ranked else (True, False)
+        for flagged in (True,) if queue == "flagged" else stretches:
             if len(chosen) < count:
                 places = _places(session, dataset, None, client, now, count + len(chosen), flagged=flagged)
                 chosen += [place.image_id for place in places if place.image_id not in chosen]
@@ -101,7 +107,7 @@ def _places(
     now: datetime,
     limit: int,
     *,
-    flagged: bool = True,
+    flagged: bool | None = True,
     backwards: bool = False,
     called: bool = False,
 ) -> list[Place]:
@@ -126,6 +132,7 @@ class Progress:
     flagged: int
     pace_per_h: int | None
     left_s: float | None
+    expected: Yield | None = None  #: what the next flagged images hold, where that has been learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +263,7 @@ def view_progress(session: Session, dataset: Dataset, reviewer: str | None, now:
         flagged=counts.flagged,
         pace_per_h=None if pace is None else round(3600 / pace),
         left_s=None if pace is None else pace * counts.open_flags,
+        expected=expect_next(session, dataset),
     )
 
 

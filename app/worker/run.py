@@ -100,6 +100,8 @@ class Worker:
         return lane
 
     def _file_lane(self, worker_id: int) -> Lane:
+        failed: dict[int, int] = {}
+
         def lane() -> bool:
             if continue_any_sweep(self._database):
                 return True
@@ -111,7 +113,7 @@ class Worker:
             if export is not None:
                 run_export(self._database, self._clock, export)
                 return True
-            if learn_any(self._database, self._settings, self._clock, self._stopped):
+            if learn_any(self._database, self._settings, self._clock, self._stopped, failed):
                 return True
             return forget_removed(self._database, self._stopped)
 
