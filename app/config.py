@@ -191,6 +191,13 @@ class ReviewSettings(_Section):
     screen_px: int = Field(
         2048, ge=320, le=8192, description="Longest side of the picture shown on the review page, in pixels."
     )
+    second_opinion: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Learned suspicion from which an image is flagged although detector and folder agree. 1 flags "
+        "hardly any; none is flagged while what was learned does not prove good on verdicts that it has not seen.",
+    )
     tile_px: int = Field(320, ge=64, le=1024, description="Longest side of a thumbnail, in pixels.")
     audit_share: float = Field(
         0.15,

@@ -6,9 +6,10 @@ from alembic import context
 
 from app.storage.account_tables import UserRow
 from app.storage.audit_tables import AuditRow
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import UtcDateTime
 
-TABLES = (UserRow, AuditRow)  #: their modules, with the tables that those import, hold the whole schema
+TABLES = (UserRow, AuditRow, FeatureRow)  #: their modules, with the tables that those import, hold the whole schema
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:

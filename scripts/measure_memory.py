@@ -22,7 +22,7 @@ from PIL import Image
 
 from app.config import Settings, load_settings
 from app.detector.base import Detector, Prepared, Runtime, View
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 from app.logs import set_up_logs
 from app.services.clock import utc_now
 from app.services.datasets import NewDataset, register_dataset
@@ -52,6 +52,10 @@ class CornerDetector:
         """See :class:`app.detector.base.Detector`."""
         pixels = np.asarray(picture.resize((64, 64))).transpose(2, 0, 1)
         return Prepared(width, height, (View(pixels, Box(0, 0, width, height)),))
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """See :class:`app.detector.base.Detector`."""
+        return [Sight(found) for found in self.detect(prepared)]
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""

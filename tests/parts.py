@@ -17,7 +17,7 @@ from PIL import Image
 
 from app.config import Settings
 from app.detector.base import Detector, Prepared, Runtime, View
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 from app.domain.relocation import Mode
 from app.domain.reviewing import Verdict
 from app.services.datasets import DatasetView, NewDataset, get_dataset, register_dataset
@@ -98,6 +98,10 @@ class ColourDetector:
         """See :class:`app.detector.base.Detector`."""
         corner = np.asarray(picture.crop((0, 0, 1, 1))).transpose(2, 0, 1)
         return Prepared(width, height, (View(corner, Box(0, 0, width, height)),))
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """See :class:`app.detector.base.Detector`."""
+        return [Sight(found) for found in self.detect(prepared)]
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""

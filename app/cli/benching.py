@@ -52,6 +52,29 @@ def bench_review_command(
     run_bench_review(sizes, verdicts, browser, as_json, config)
 
 
+@bench.command("review-effort")
+def bench_review_effort_command(
+    images: Annotated[int, typer.Option(help="Size of each demo set.", min=50)] = 8599,
+    seeds: Annotated[int, typer.Option(help="Demo sets, or reviewers of the dataset.", min=1)] = 3,
+    error: Annotated[float, typer.Option(help="Share of verdicts that are wrong.", min=0, max=0.5)] = 0.0,
+    dataset: Annotated[str | None, typer.Option(help="A scanned dataset, in place of demo sets.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Its truth: a CSV with path and true_label.")] = None,
+    write: Annotated[Path | None, typer.Option(help="A Markdown file to put the table into.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Verdicts until the errors are found and the rest is certified, by a simulated reviewer, in several orders.
+
+    Example: touchline bench review-effort --images 400 --seeds 1 --json
+    """
+    from app.cli.bench_effort import run_bench_effort
+
+    if (dataset is None) != (truth is None):
+        raise UsageError("--dataset and --truth go together")
+    chosen = None if dataset is None or truth is None else (dataset, truth)
+    run_bench_effort(images, seeds, error, chosen, write, as_json, config)
+
+
 @bench.callback()
 def about() -> None:
     """Measure on this machine."""

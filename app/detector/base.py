@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,9 @@ class Detector(Protocol):
 
         The picture itself may be smaller, down to :attr:`enough_px`.
         """
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """What it sees in each: what :meth:`detect` finds, and its features. Safe in the same threads."""
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """Detections above the floor for each, strongest first. Safe in :attr:`parallel` threads.

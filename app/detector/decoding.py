@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from app.detector.base import View
 from app.domain.detections import Box, Detection
 
-Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
+#: logits, boxes and features, see :meth:`app.detector.engines.Engine.infer`
+Outputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 def decode_outputs(

@@ -5,8 +5,10 @@ D-FINE: Peng et al., 2024, arXiv 2410.13842.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from app.config import DetectorSettings
@@ -14,11 +16,12 @@ from app.detector.base import Prepared, Runtime, View
 from app.detector.decoding import clip, decode_outputs
 from app.detector.engines import Engine
 from app.detector.preprocessing import Preprocessing
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 from app.domain.merging import average_mirrored, merge_slices
 from app.domain.slicing import plan_slices
 
 MIRROR_FLOOR = 0.001  #: what one look sees below the floor counts in the mean of two
+HIGHEST = 65_504.0  #: that float16 holds
 LARGE = 2  #: an image this many times the model's input is looked at in slices by ``selective``
 
 
@@ -42,6 +45,13 @@ class Looks:
         if self.slicing == "selective":
             text += f":{self.undecided[0]:g}-{self.undecided[1]:g}"
         return text + ("+mirror" if self.mirror else "")
+
+
+class _Glance(NamedTuple):
+    """One pass of the network: detections down to some floor, and features ``(k,)``."""
+
+    detections: list[Detection]
+    features: NDArray[np.float32]
 
 
 class DFine:
@@ -111,43 +121,61 @@ class DFine:
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""
+        return [sight.detections for sight in self.look(prepared)]
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """See :class:`app.detector.base.Detector`. Features are those of the whole image, unmirrored."""
+        floor = self._identity.floor
+        glances = self._glance(prepared, floor)
+        found = self._look_closer(prepared, [glance.detections for glance in glances], floor)
         return [
-            [each for each in found if each.confidence >= self._identity.floor]
-            for found in self.detect_all(prepared, self._identity.floor)
+            Sight([each for each in detections if each.confidence >= floor], _as_bytes(glance.features))
+            for detections, glance in zip(found, glances, strict=True)
         ]
 
     def detect_all(self, prepared: Sequence[Prepared], floor: float) -> list[list[Detection]]:
         """As :meth:`detect`, down to another floor: the faith gate compares what lies below it too."""
-        found = self._look(prepared, floor)
+        glances = self._glance(prepared, floor)
+        return self._look_closer(prepared, [glance.detections for glance in glances], floor)
+
+    def _look_closer(
+        self, prepared: Sequence[Prepared], found: list[list[Detection]], floor: float
+    ) -> list[list[Detection]]:
         if self._looks.slicing != "selective":
             return found
         again = [k for k, each in enumerate(prepared) if self._wants_slices(each, found[k])]
         closer = [self._slices_of(prepared[k]) for k in again]
-        for k, parts in zip(again, self._detect_views(closer, floor), strict=True):
-            found[k] = clip(merge_slices(found[k], parts), prepared[k].width, prepared[k].height)
+        for k, parts in zip(again, self._glance_at_views(closer, floor), strict=True):
+            slices = [part.detections for part in parts]
+            found[k] = clip(merge_slices(found[k], slices), prepared[k].width, prepared[k].height)
         return found
 
-    def _look(self, prepared: Sequence[Prepared], floor: float) -> list[list[Detection]]:
+    def _glance(self, prepared: Sequence[Prepared], floor: float) -> list[_Glance]:
         looks = 2 if self._looks.mirror else 1
         low = min(floor, MIRROR_FLOOR) if self._looks.mirror else floor
         found = []
-        for each, parts in zip(prepared, self._detect_views([each.views for each in prepared], low), strict=True):
-            merged = self._merge(parts[:looks], parts[looks:])
-            found.append(clip(merged, each.width, each.height))
+        groups = self._glance_at_views([each.views for each in prepared], low)
+        for each, parts in zip(prepared, groups, strict=True):
+            detections = [part.detections for part in parts]
+            merged = self._merge(detections[:looks], detections[looks:])
+            found.append(_Glance(clip(merged, each.width, each.height), parts[0].features))
         return found
 
     def _merge(self, whole: list[list[Detection]], slices: list[list[Detection]]) -> list[Detection]:
         merged = average_mirrored(*whole) if len(whole) == 2 else whole[0]
         return merge_slices(merged, slices) if slices else merged
 
-    def _detect_views(self, groups: Sequence[Sequence[View]], floor: float) -> list[list[list[Detection]]]:
-        """Detections of each view of each group; the engine's batches span groups."""
+    def _glance_at_views(self, groups: Sequence[Sequence[View]], floor: float) -> list[list[_Glance]]:
+        """Each view of each group; the engine's batches span groups."""
         flat = [view for views in groups for view in views]
-        found: list[list[Detection]] = []
+        found: list[_Glance] = []
         for start in range(0, len(flat), self._batch_size):
             part = flat[start : start + self._batch_size]
-            logits, boxes = self._engine.infer(np.stack([view.pixels for view in part]))
-            found += [decode_outputs(logits[k], boxes[k], view, self._labels, floor) for k, view in enumerate(part)]
+            logits, boxes, features = self._engine.infer(np.stack([view.pixels for view in part]))
+            found += [
+                _Glance(decode_outputs(logits[k], boxes[k], view, self._labels, floor), features[k])
+                for k, view in enumerate(part)
+            ]
         waiting = iter(found)
         return [[next(waiting) for _ in views] for views in groups]
 
@@ -171,6 +199,13 @@ class DFine:
         low, high = self._looks.undecided
         large = max(prepared.width, prepared.height) >= LARGE * self._preprocessing.width
         return large or low <= score <= high
+
+
+def _as_bytes(features: NDArray[np.float32]) -> bytes | None:
+    """Features as they are stored; None where they are no numbers, as when a half-precision engine overflows."""
+    if not len(features) or not np.isfinite(features).all():
+        return None
+    return np.clip(features, -HIGHEST, HIGHEST).astype("<f2").tobytes()
 
 
 def mirror(view: View) -> View:

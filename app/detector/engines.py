@@ -26,7 +26,10 @@ class Engine(Protocol):
         """How many threads may call :meth:`infer` at once, and should, to keep it busy."""
 
     def infer(self, pixels: NDArray[np.uint8]) -> Outputs:
-        """Logits ``(n, queries, classes)`` and boxes ``(n, queries, 4)``, cxcywh shares, for ``(n, 3, h, w)`` bytes.
+        """Raw outputs for ``(n, 3, h, w)`` bytes.
+
+        Logits ``(n, queries, classes)``, boxes ``(n, queries, 4)`` as cxcywh shares, and features ``(n, k)`` of the
+        encoder.
 
         Raises:
             DetectorError: not even a single picture fits into memory, or the library failed.

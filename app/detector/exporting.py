@@ -13,7 +13,7 @@ from app.detector.preprocessing import Preprocessing
 from app.errors import DetectorError
 
 log = structlog.get_logger()
-EXPORT = "1"  #: to be counted up when the same checkpoint comes to be exported otherwise
+EXPORT = "2"  #: to be counted up when the same checkpoint comes to be exported otherwise
 OPSET = 18  #: from 17 on LayerNorm is one operator, which does not overflow in half precision
 
 
@@ -53,7 +53,7 @@ def _export(checkpoint: Path, preprocessing: Preprocessing, path: Path) -> None:
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=["pixels"],
-                output_names=["logits", "boxes"],
+                output_names=["logits", "boxes", "features"],
                 external_data=False,
                 verbose=False,
             )

@@ -13,7 +13,7 @@ from app.detector.base import Prepared, Runtime
 from app.detector.checkpoints import Checkpoint, check_target_classes
 from app.detector.network import load_model
 from app.detector.preprocessing import fingerprint
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 from app.errors import CheckpointError, DetectorError
 
 
@@ -65,6 +65,10 @@ class GenericDetector:
     def prepare(self, picture: Image, width: int, height: int) -> Prepared:
         """See :class:`app.detector.base.Detector`. The processor does its work in :meth:`detect`."""
         return Prepared(width, height, (), source=picture)
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """See :class:`app.detector.base.Detector`. What its encoder gives has no known form: no features."""
+        return [Sight(found) for found in self.detect(prepared)]
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`. Pictures of different shapes go one by one."""

@@ -38,6 +38,14 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What a detector saw in an image: boxes, strongest first, and the features of its encoder where it gives any."""
+
+    detections: list[Detection]
+    features: bytes | None = None  #: float16, little-endian, of the whole image even where slices are looked at
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorIdentity:
     """What decides a detector's scores: two runs with equal identity give the same score to the same bytes.
 

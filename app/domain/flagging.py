@@ -59,10 +59,13 @@ def find_flags(
     labels: Labels,
     unreadable: str | None,
     elsewhere: Copies | None = None,
+    doubt: float | None = None,
 ) -> tuple[Flag, ...]:
     """Every flag of one image: from its given label, score and threshold, or from its being unreadable.
 
-    ``elsewhere`` are exact copies of it that lie in the other folder; that flag comes first.
+    ``elsewhere`` are exact copies of it that lie in the other folder; that flag comes first. ``doubt`` is how likely
+    the folder is wrong by what verdicts have taught, where that is enough for a flag; it raises one only where the
+    detector agrees.
     """
     if unreadable is not None:
         return (Flag(FlagReason.UNREADABLE, unreadable),)
@@ -71,6 +74,8 @@ def find_flags(
         flags.append(Flag(FlagReason.DUPLICATE_CONFLICT, describe_conflict(given, elsewhere, labels)))
     if score is not None and disagrees(given, score, threshold):
         flags.append(Flag(FlagReason.DISAGREEMENT, describe_disagreement(given, score, labels)))
+    elif score is not None and doubt is not None:
+        flags.append(Flag(FlagReason.SECOND_OPINION, describe_second_opinion(given, doubt, labels)))
     return tuple(flags)
 
 
@@ -95,6 +100,12 @@ def describe_disagreement(given: Side, score: float, labels: Labels) -> str:
     if score <= 0:
         return f"{filed}; D-FINE sees no {labels.positive} at all"
     return f"{filed}; D-FINE sees no {labels.positive} it is sure of, best {score:.2f}"
+
+
+def describe_second_opinion(given: Side, doubt: float, labels: Labels) -> str:
+    """The sentence a reviewer reads: ``filed as background, and D-FINE agrees; images like it that people ...``."""
+    filed = f"filed as {labels.name(given)}, and D-FINE agrees"
+    return f"{filed}; by what people have called so far, {doubt:.0%} likely to be {labels.name(given.other)}"
 
 
 def _with_article(noun: str) -> str:

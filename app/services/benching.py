@@ -140,10 +140,15 @@ def describe_versions() -> dict[str, str]:
 
 def write_table(path: Path, result: dict[str, Any], command: str) -> None:
     """Put the figures between the two marks of a document, or at its end."""
+    put_between(path, BEGIN, END, _table(result, command))
+
+
+def put_between(path: Path, begin: str, end: str, lines: Sequence[str]) -> None:
+    """Put lines between two marks of a document, or with them at its end."""
     text = path.read_text(encoding="utf-8") if path.is_file() else "# Benchmarks\n"
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if rest else "\n"
-    middle = "\n".join([BEGIN, "", *_table(result, command), "", END])
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2] if rest else "\n"
+    middle = "\n".join([begin, "", *lines, "", end])
     write_cache(path, f"{before.rstrip()}\n\n{middle}{after}".encode())
 
 

@@ -16,6 +16,7 @@ from app.storage import queue as stored
 from app.storage.audit_looks import DRAW, Asker, Look, find_pending, renew
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
+from app.storage.fits import is_ranked
 from app.storage.images import ImageRecord, find_images
 
 QueueName = Literal["all", "flagged", "audit"]
@@ -99,8 +100,13 @@ def _deal(
 
 
 def _iter_free(session: Session, dataset: Dataset, asker: Asker, limit: int, *, agreeing: bool) -> Iterator[int]:
-    """Open flags and, if wanted, the agreeing images after them; looked up when they are asked for."""
-    for flagged in (True, False) if agreeing else (True,):
+    """Open flags and, if wanted, the agreeing images after them; looked up when they are asked for.
+
+    What has been learned compares flagged and agreeing images, so both come by suspicion then.
+    """
+    ranked = agreeing and is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold)
+    stretches: tuple[bool | None, ...] = (None,) if ranked else (True, False) if agreeing else (True,)
+    for flagged in stretches:
         places = stored.find_places(
             session, dataset, flagged=flagged, after=None, client=asker.client, now=asker.now, limit=limit
         )
@@ -136,7 +142,7 @@ def _is_open(record: ImageRecord, dataset: Dataset, queue: QueueName) -> bool:
         return False
     if record.score is None or record.duplicate_conflict:
         return record.duplicate_conflict
-    return queue == "all" or disagrees(record.given, record.score, dataset.threshold)
+    return queue == "all" or record.doubted or disagrees(record.given, record.score, dataset.threshold)
 
 
 def _held(session: Session, dataset: Dataset, client: str, now: datetime) -> list[ImageRecord]:

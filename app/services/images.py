@@ -144,7 +144,15 @@ def _elsewhere(session: Session, record: ImageRecord) -> Copies | None:
 def _item(
     record: ImageRecord, dataset: Dataset, boxes: Sequence[DetectionRecord], elsewhere: Copies | None
 ) -> ImageItem:
-    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable, elsewhere)
+    flags = find_flags(
+        record.given,
+        record.score,
+        dataset.threshold,
+        dataset.labels,
+        record.unreadable,
+        elsewhere,
+        record.doubt,
+    )
     return ImageItem(record, dataset, tuple(boxes) if record.score is not None else (), flags)
 
 
@@ -307,8 +315,6 @@ def list_items(database: Database, query: ImageQuery) -> ImageList:
 def _browse(session: Session, query: ImageQuery, wanted: ImageFilter) -> ImageList:
     """The same of one dataset: in bounded time, so a page may come short where few images match; it then goes on."""
     dataset = get_dataset(session, query.dataset or "")
-    if wanted.nothing:
-        return ImageList((), None)
     narrowed = _narrow(query, wanted)
     cut = _start(session, dataset, query, narrowed)
     until = monotonic() + BUDGET_S
@@ -358,6 +364,7 @@ def _narrow(query: ImageQuery, wanted: ImageFilter) -> Wanted:
     return Wanted(
         flagged=wanted.flagged,
         duplicate_conflict=wanted.duplicate_conflict,
+        second_opinion=wanted.second_opinion,
         unreadable=wanted.unreadable,
         reviewed=wanted.reviewed,
         given=wanted.given,
@@ -386,7 +393,7 @@ def _filter(session: Session, query: ImageQuery) -> ImageFilter:
         flagged=True if query.flag == FlagReason.DISAGREEMENT else None,
         unreadable=True if query.flag == FlagReason.UNREADABLE else None,
         duplicate_conflict=True if query.flag == FlagReason.DUPLICATE_CONFLICT else None,
-        nothing=query.flag == FlagReason.SECOND_OPINION,
+        second_opinion=True if query.flag == FlagReason.SECOND_OPINION else None,
         reviewed=query.reviewed,
         given=_side(query, dataset),
         verdict=_choice("verdict", query.verdict, Verdict),

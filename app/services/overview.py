@@ -11,6 +11,7 @@ from app.services.agreement import Team, view_team
 from app.services.certifying import certify_dataset
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.learned import LearnedView, view_learned
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
 from app.services.scans import ScanView, find_latest_scan, model_notice
@@ -218,6 +219,12 @@ class StatsPage:
     reviewers: tuple[ReviewerRow, ...]
     certificate: Certificate | None
     team: Team | None
+    learned: LearnedView | None = None
+
+    @property
+    def pace_s(self) -> float | None:
+        """Seconds a verdict at the pace of the busiest reviewer whose pace is known."""
+        return next((3600 / row.pace_per_h for row in self.reviewers if row.pace_per_h), None)
 
 
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
@@ -233,6 +240,7 @@ def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
             reviewers=list_reviewer_rows(session, dataset),
             certificate=certify_dataset(session, dataset),
             team=view_team(session, dataset),
+            learned=view_learned(session, dataset),
         )
 
 

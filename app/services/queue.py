@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from app.config import ReviewSettings
+from app.domain.yields import Yield
 from app.errors import InvalidInputError
 from app.services.audits import find_boxes_again
 from app.services.carrying import Carried, CarryOffer
@@ -23,6 +24,7 @@ from app.services.images import (
     view_boxes,
     view_review_item,
 )
+from app.services.learned import expect_next
 from app.services.reviews import RecentVerdict, list_recent
 from app.services.second_looks import BlindItem, Waiting, count_waiting, view_blind
 from app.storage import queue as stored
@@ -30,7 +32,7 @@ from app.storage.audit_looks import Asker, Look, find_pending, renew
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord, find_images
-from app.storage.queue import Place, place_of
+from app.storage.queue import Place
 from app.storage.reviews import recent_times
 from app.storage.scans import find_open_scan
 from app.storage.tallies import count_dataset
@@ -51,7 +53,7 @@ def _places(
     now: datetime,
     limit: int,
     *,
-    flagged: bool = True,
+    flagged: bool | None = True,
     backwards: bool = False,
     called: bool = False,
 ) -> list[Place]:
@@ -76,6 +78,7 @@ class Progress:
     flagged: int
     pace_per_h: int | None
     left_s: float | None
+    expected: Yield | None = None  #: what the next flagged images hold, where that has been learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def view_desk(
         ahead = [look.image_id for look in dealt.coming] + ([] if shown is not None else wanted[:1]) + coming
         records = find_images(session, [*wanted, *ahead])
         item = None if shown is None else load_items(session, [records[shown]])[0]
-        place = None if item is None else _place(item.record)
+        place = None if item is None else stored.find_place(session, dataset, item.record)
         blind = _view_look(session, dealt.now) if again is None else again[0]
         return ReviewPage(
             dataset=view_dataset(session, dataset),
@@ -223,17 +226,11 @@ def _start_of(session: Session, dataset: Dataset, image_id: int | None, after_id
     return record
 
 
-def _place(record: ImageRecord) -> Place | None:
-    if record.score is None and not record.duplicate_conflict:
-        return None
-    return place_of(record.given, record.score, record.id, conflict=record.duplicate_conflict)
-
-
 def _choose(
     session: Session, dataset: Dataset, client: str, now: datetime, start: ImageRecord | None, *, explicit: bool
 ) -> tuple[int | None, list[int]]:
     """The image to show and those to preload: from ``start`` on, then once more from the front."""
-    place = None if start is None else _place(start)
+    place = None if start is None else stored.find_place(session, dataset, start)
     places = _places(session, dataset, place, client, now, AHEAD) if place is not None else []
     if len(places) < AHEAD:
         known = {found.image_id for found in places}
@@ -275,6 +272,7 @@ def view_progress(session: Session, dataset: Dataset, reviewer: str | None, now:
         flagged=counts.flagged,
         pace_per_h=None if pace is None else round(3600 / pace),
         left_s=None if pace is None else pace * counts.open_flags,
+        expected=expect_next(session, dataset),
     )
 
 

@@ -28,7 +28,15 @@ SOMEWHERE = Copies(1, "")  #: of a flag nothing but its reason is released
 def candidate_of(record: ImageRecord, dataset: Dataset, *, contradicted: bool = False) -> Candidate:
     """An image as the plan sees it; ``contradicted`` if people called an exact copy of it the other label."""
     elsewhere = SOMEWHERE if record.duplicate_conflict else None
-    flags = find_flags(record.given, record.score, dataset.threshold, dataset.labels, record.unreadable, elsewhere)
+    flags = find_flags(
+        record.given,
+        record.score,
+        dataset.threshold,
+        dataset.labels,
+        record.unreadable,
+        elsewhere,
+        record.doubt,
+    )
     pattern = dataset.positive_pattern if record.given is Side.POSITIVE else dataset.negative_pattern
     return Candidate(
         image_id=record.id,

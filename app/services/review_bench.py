@@ -18,7 +18,7 @@ from PIL.Image import new as new_image
 from app.config import Settings
 from app.demo.dataset import Contamination
 from app.detector.base import Prepared, Runtime, View
-from app.domain.detections import Box, Detection, DetectorIdentity
+from app.domain.detections import Box, Detection, DetectorIdentity, Sight
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.files.budget import PixelBudget
@@ -98,6 +98,10 @@ class PacedDetector:
         """See :class:`app.detector.base.Detector`."""
         pixel = np.zeros((3, 1, 1), np.uint8)
         return Prepared(width, height, (View(pixel, Box(0, 0, width, height)),))
+
+    def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
+        """See :class:`app.detector.base.Detector`."""
+        return [Sight(found) for found in self.detect(prepared)]
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""

@@ -25,6 +25,8 @@ class Facts:
     width: int  #: upright, of the whole image
     height: int
     phash: int
+    brightness: float  #: mean, 0..1
+    sharpness: float  #: mean step between neighbouring pixels of what the model gets, 0..1: low where it is blurred
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ class Looker:
         try:
             picture, width, height = undecoded.decode()
             self._renditions.make(picture, sha256, sizes)
-            facts = Facts(sha256, width, height, hash_picture(picture))
             prepared = self._detector.prepare(picture, width, height)
+            facts = Facts(sha256, width, height, hash_picture(picture), *measure_quality(prepared))
         except BaseException:
             self._budget.change(-held)
             raise
@@ -111,6 +113,18 @@ def hash_picture(picture: Image.Image) -> int:
     """The perceptual hash of an upright RGB picture."""
     small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX, reducing_gap=1.0)
     return perceptual_hash(np.asarray(small.convert("L")))
+
+
+def measure_quality(prepared: Prepared) -> tuple[float, float]:
+    """Brightness and sharpness of what the model gets, of its green; zeros where its input is not made here.
+
+    Every fourth row is enough, and takes a tenth of a millisecond.
+    """
+    if not prepared.views:
+        return 0.0, 0.0
+    green = prepared.views[0].pixels[1, ::4].astype(np.float32) / 255
+    steps = np.abs(np.diff(green, axis=1))
+    return float(green.mean()), float(steps.mean()) if steps.size else 0.0
 
 
 def _pixels_of(prepared: Prepared) -> int:

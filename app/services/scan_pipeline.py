@@ -14,7 +14,7 @@ from threading import Lock
 from time import perf_counter
 
 from app.detector.base import Detector
-from app.domain.detections import Detection
+from app.domain.detections import Sight
 from app.files.budget import BudgetClosedError, PixelBudget
 from app.services.scan_buffers import Channel, Shelf
 from app.services.scan_looking import Looked
@@ -33,7 +33,7 @@ class Scored:
     """A batch that is through the model, with what its thread spent on it."""
 
     images: Sequence[Looked]
-    found: dict[int, list[Detection]]  #: image id -> detections, of those that the model looked at
+    found: dict[int, Sight]  #: by image id, of those that the model looked at
     busy_s: float
     starved_s: float  #: waiting for pictures
     blocked_s: float  #: waiting to hand over the batch before
@@ -135,10 +135,10 @@ class Pipeline:
             began = perf_counter()
             blocked_s = began - done
 
-    def _detect(self, batch: Sequence[Looked]) -> dict[int, list[Detection]]:
+    def _detect(self, batch: Sequence[Looked]) -> dict[int, Sight]:
         if not batch:
             return {}
-        found = self._detector.detect([looked.prepared for looked in batch if looked.prepared is not None])
+        found = self._detector.look([looked.prepared for looked in batch if looked.prepared is not None])
         self._shelf.budget.change(-sum(looked.held for looked in batch))
         return dict(zip((looked.image.id for looked in batch), found, strict=True))
 

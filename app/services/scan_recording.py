@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic, perf_counter, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.config import Settings
 from app.detector.base import Detector
-from app.domain.detections import Detection
+from app.domain.detections import Detection, Sight
 from app.domain.scoring import image_score
 from app.services.clock import Clock
 from app.services.datasets import unreadable_columns
@@ -20,6 +20,7 @@ from app.storage import scans as stored
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, set_detector
 from app.storage.engines import find_or_insert_engine
+from app.storage.features import insert_features
 from app.storage.images import record_inspections
 from app.storage.scans import PendingImage, Scan
 from app.storage.tallies import keeping, recount
@@ -30,6 +31,14 @@ GIVE_WAY_S = 0.005  #: between two transactions, so that people's verdicts get i
 
 class ScanLostError(Exception):
     """Another worker took the scan over, because this one was silent for too long."""
+
+
+class _Rows(NamedTuple):
+    """What a group of batches adds to each table."""
+
+    scores: list[dict[str, Any]]
+    boxes: list[dict[str, Any]]
+    features: list[dict[str, Any]]
 
 
 class Recorder:
@@ -107,15 +116,16 @@ class Recorder:
         """
         began = perf_counter()
         images = [looked for scored in group for looked in scored.images]
-        found = {image_id: detections for scored in group for image_id, detections in scored.found.items()}
+        found = {image_id: sight for scored in group for image_id, sight in scored.found.items()}
         self._count(images, found)
-        scores, boxes = self._rows(images, found)
+        rows = self._rows(images, found)
         with self._database.write() as session:
             self._refuse_lost(session)
             with keeping(session, self._dataset.id, [looked.image.id for looked in images]):
                 stored.drop_scores(session, [looked.image.id for looked in images if looked.outdates_scores])
                 record_inspections(session, [self._inspection(looked) for looked in images])
-                stored.insert_scores(session, scores, boxes)
+                stored.insert_scores(session, rows.scores, rows.boxes)
+                insert_features(session, rows.features)
             stored.update_scan(session, self._scan.id, images_per_s=self._rate(), **self._progress(), **self._news())
         self._course.pass_by(group, perf_counter() - began)
         sleep(GIVE_WAY_S)
@@ -141,7 +151,7 @@ class Recorder:
     def _progress(self) -> dict[str, Any]:
         return {"scored": self._scan.scored, "reused": self._scan.reused, "unreadable": self._scan.unreadable}
 
-    def _count(self, images: Sequence[Looked], found: dict[int, list[Detection]]) -> None:
+    def _count(self, images: Sequence[Looked], found: dict[int, Sight]) -> None:
         unreadable = sum(looked.unreadable is not None for looked in images)
         self._scan = replace(
             self._scan,
@@ -172,18 +182,26 @@ class Recorder:
             "phash": facts.phash,
         }
 
-    def _rows(
-        self, images: Sequence[Looked], found: dict[int, list[Detection]]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        scores: list[dict[str, Any]] = []
-        boxes: list[dict[str, Any]] = []
+    def _rows(self, images: Sequence[Looked], found: dict[int, Sight]) -> "_Rows":
+        rows = _Rows([], [], [])
         for looked in images:
             if looked.facts is None or looked.image.id not in found:
                 continue
-            detections = found[looked.image.id]
-            scores.append(self._score_row(looked.image, looked.facts, detections))
-            boxes += [self._box_row(looked.image.id, detection) for detection in detections]
-        return scores, boxes
+            sight = found[looked.image.id]
+            rows.scores.append(self._score_row(looked.image, looked.facts, sight.detections))
+            rows.boxes.extend(self._box_row(looked.image.id, detection) for detection in sight.detections)
+            if sight.features is not None:
+                rows.features.append(self._feature_row(looked.image.id, looked.facts, sight.features))
+        return rows
+
+    def _feature_row(self, image_id: int, facts: Facts, features: bytes) -> dict[str, Any]:
+        return {
+            "image_id": image_id,
+            "detector_id": self._detector_id,
+            "vector": features,
+            "brightness": facts.brightness,
+            "sharpness": facts.sharpness,
+        }
 
     def _score_row(self, image: PendingImage, facts: Facts, detections: Sequence[Detection]) -> dict[str, Any]:
         return {

@@ -16,6 +16,7 @@ from app.errors import TouchlineError
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
 from app.services.duplicates import find_duplicates
+from app.services.learning import learn_after_scan
 from app.services.refreshing import refresh_images
 from app.services.renditions import ScanRenditions
 from app.services.scan_looking import Looker
@@ -81,6 +82,7 @@ def run_scan(
         outcome = _score_dataset(database, settings, clock, scan, dataset, detector, stopping)
         if outcome is Outcome.WHOLE:
             _find_duplicates(database, dataset, stopping)
+            learn_after_scan(database, settings, clock, dataset.id, stopping)
     except ScanLostError:
         log.warning("scan taken over by another worker", scan=scan.id)
         return "running"

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import and_, case, delete, exists, false, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.duplicates import keeping_conflicts
+from app.storage.fits import begin_sweep
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import SIDES, ArrivalRow, DetectionRow, ImageRow, ScoreRow
 from app.storage.tallies import keeping, keeping_new
 
@@ -52,10 +54,10 @@ def find_gone(session: Session, dataset_id: int, walk: str, unlisted: Sequence[s
 
 
 def mark_missing(session: Session, dataset_id: int, walk: str, image_ids: Sequence[int], now: datetime) -> None:
-    """Images are missing, if the walk really did not meet them; their scores and boxes go, their reviews stay."""
+    """Images are missing, if the walk really did not meet them; what a detector said of them goes, reviews stay."""
     gone = and_(ImageRow.id.in_(image_ids), ~_arrived(walk))
     with keeping(session, dataset_id, image_ids), keeping_conflicts(session, image_ids):
-        for table in (ScoreRow, DetectionRow):
+        for table in (ScoreRow, DetectionRow, FeatureRow):
             session.execute(
                 delete(table).where(table.image_id.in_(select(ImageRow.id).where(gone))),
                 execution_options={"synchronize_session": False},
@@ -140,6 +142,7 @@ def move_images(session: Session, dataset_id: int, moved: Sequence[tuple[int, in
     ids = [image_id for image_id, _ in moved]
     with keeping(session, dataset_id, ids), keeping_conflicts(session, ids):
         _give_paths(session, rows)
+    begin_sweep(session, dataset_id)  # what is a flag in one folder is none in the other
 
 
 def _give_paths(session: Session, rows: Sequence[tuple[int, Any]]) -> None:
@@ -162,7 +165,7 @@ def _give_paths(session: Session, rows: Sequence[tuple[int, Any]]) -> None:
         session.execute(
             update(ScoreRow)
             .where(ScoreRow.image_id.in_(ids), ScoreRow.given != given)
-            .values(given=given, against=-1.0 - ScoreRow.against),
+            .values(given=given, against=-1.0 - ScoreRow.against, rank=-1.0 - ScoreRow.rank, doubted=false()),
             execution_options={"synchronize_session": False},
         )
 

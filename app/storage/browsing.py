@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
 from app.storage.datasets import Dataset
+from app.storage.fits import doubted_of
 from app.storage.images import ImageRecord, in_conflict, unreadable_of
 from app.storage.tables import DetectorRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import has_unscored
@@ -38,6 +39,7 @@ class Wanted:
 
     flagged: bool | None = None
     duplicate_conflict: bool | None = None
+    second_opinion: bool | None = None
     unreadable: bool | None = None
     reviewed: bool | None = None
     given: Side | None = None
@@ -171,9 +173,14 @@ def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str)
 
 
 def _find_few(session: Session, dataset: Dataset, wanted: Wanted) -> list[int] | None:
-    """The images that a filter on copies, reading or verdicts leaves, if they are few; else None, as without one."""
-    if wanted.duplicate_conflict or wanted.unreadable:
-        chosen_ids = in_conflict(dataset.id) if wanted.duplicate_conflict else unreadable_of(dataset.id)
+    """The images that a filter on what is rare or on verdicts leaves, if they are few; else None, as without one."""
+    rare = [
+        (wanted.duplicate_conflict, in_conflict(dataset.id)),
+        (wanted.unreadable, unreadable_of(dataset.id)),
+        (wanted.second_opinion, doubted_of(dataset.id, dataset.detector_id)),
+    ]
+    chosen_ids = next((query for asked, query in rare if asked), None)
+    if chosen_ids is not None:
         ids = session.scalars(chosen_ids.limit(FEW + 1)).all()
         return None if len(ids) > FEW else list(ids)
     if not wanted.about_verdicts:
@@ -301,6 +308,7 @@ def _conditions(dataset: Dataset, wanted: Wanted) -> list[ColumnElement[bool]]:
         (True, ImageRow.missing_since.is_(None)),
         (bool(wanted.flagged), against),
         (bool(wanted.duplicate_conflict), and_(ImageRow.duplicate_conflict)),
+        (bool(wanted.second_opinion), and_(ImageRow.id.in_(doubted_of(dataset.id, dataset.detector_id)), ~against)),
         (bool(wanted.unreadable), ImageRow.unreadable.is_not(None)),
         (wanted.reviewed is True, verdict.is_not(None)),
         (wanted.reviewed is False, verdict.is_(None)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.consensus import Unsettled
@@ -48,6 +48,13 @@ class ImageRecord:
     signed: bool  #: covered by the standing sign-off, by id and hash
     duplicated: bool  #: there are exact copies of it
     duplicate_conflict: bool  #: and one of them lies in the other folder
+    rank: float | None = None  #: its place in the learned order, see app/storage/fits.py; None without a score
+    doubted: bool = False  #: the second opinion doubts it
+
+    @property
+    def doubt(self) -> float | None:
+        """The learned suspicion where it is high enough to raise a flag."""
+        return -self.rank if self.doubted and self.rank is not None else None
 
     @property
     def verdict_outdated(self) -> bool:
@@ -77,10 +84,10 @@ class ImageFilter:
     flagged: bool | None = None
     unreadable: bool | None = None
     duplicate_conflict: bool | None = None
+    second_opinion: bool | None = None
     reviewed: bool | None = None
     given: Side | None = None
     verdict: Verdict | None = None
-    nothing: bool = False  #: a reason that no image can have yet
 
 
 def _standing_sign_off() -> Any:
@@ -124,6 +131,12 @@ def unreadable_of(dataset_id: int) -> Select[int]:
     )
 
 
+def _doubted(dataset_id: int | None) -> Select[int]:
+    """Ids of the images that the second opinion doubts, of a dataset or of all."""
+    chosen = select(ScoreRow.image_id).where(ScoreRow.doubted)
+    return chosen if dataset_id is None else chosen.where(ScoreRow.dataset_id == dataset_id)
+
+
 def uncalled() -> ColumnElement[bool]:
     """Whether nobody has called an image; one that waits for a second or a third person is called."""
     return and_(StandingRow.verdict.is_(None), StandingRow.unsettled.is_(None))
@@ -143,6 +156,8 @@ _COLUMNS = (
     ImageRow.duplicated,
     ImageRow.duplicate_conflict,
     ScoreRow.score,
+    ScoreRow.rank,
+    ScoreRow.doubted,
     StandingRow.verdict,
     StandingRow.latest_review_id,
     StandingRow.effective_review_id,
@@ -192,6 +207,8 @@ def _record(row: Any) -> ImageRecord:
         signed=row.signed is not None,
         duplicated=row.duplicated,
         duplicate_conflict=row.duplicate_conflict,
+        rank=row.rank,
+        doubted=bool(row.doubted),
     )
 
 
@@ -211,13 +228,13 @@ def find_images(session: Session, image_ids: Sequence[int]) -> dict[int, ImageRe
 
 def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [ImageRow.missing_since.is_(None), DatasetRow.removed_at.is_(None)]
-    if wanted.nothing:
-        conditions.append(~true())
     if wanted.dataset_id is not None:
         of_dataset = of_dataset_by_id if wanted.unreadable else ImageRow.dataset_id.__eq__
         conditions.append(of_dataset(wanted.dataset_id))
     if wanted.flagged:
         conditions.append(disagreement())
+    if wanted.second_opinion:
+        conditions.append(and_(ImageRow.id.in_(_doubted(wanted.dataset_id)), ~disagreement()))
     if wanted.duplicate_conflict:
         conditions.append(and_(ImageRow.duplicate_conflict))
     if wanted.unreadable:

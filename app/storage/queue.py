@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.audit_looks import is_pending
 from app.storage.datasets import Dataset
-from app.storage.images import in_conflict, uncalled
+from app.storage.fits import doubted_of, is_ranked
+from app.storage.images import ImageRecord, in_conflict, uncalled
 from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
 
+Key = InstrumentedAttribute[float]
 FIRST = -2.0  #: less than minus any suspicion
 
 
@@ -21,7 +24,7 @@ FIRST = -2.0  #: less than minus any suspicion
 class Place:
     """A place in the queue: sorts most suspicious first, then by id."""
 
-    against: float  #: minus the suspicion
+    against: float  #: minus the suspicion: the learned one where there is one, else the detector's
     image_id: int
     given: Side = field(compare=False)
     score: float = field(compare=False)
@@ -43,16 +46,99 @@ def find_places(
 
     What waits for a blind answer is in no other queue.
 
-    Each label is read in the order of its index and the two are merged, so the cost does not grow with the
-    dataset. With ``backwards`` the places before ``after``, nearest first; with ``called`` also those
-    that have a verdict. ``client`` sees its own leases.
+    Where something has been learned, flagged and agreeing images are each read in the order of an index by rank; see
+    :mod:`app.storage.fits`. Elsewhere each label is read in the order of the detector's scores and the two are merged.
+    Either way the cost does not grow with the dataset. With ``backwards`` the places before ``after``, nearest first;
+    with ``called`` also those that have a verdict. ``client`` sees its own leases.
     """
     found: list[Place] = []
     if flagged is not False:
         found += _conflicts(session, dataset, after, backwards, called, client, now, limit)
+    if is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold):
+        for flag in (True, False) if flagged is None else (flagged,):
+            for done in (False, True) if called else (False,):
+                found += _ranked(session, dataset, after, backwards, client, now, limit, flag=flag, done=done)
+        return sorted(found, reverse=backwards)[:limit]
     for given in Side:
         found += _places_of_label(session, dataset, given, flagged, after, backwards, called, client, now, limit)
+        if flagged:
+            found += _doubted(session, dataset, given, after, backwards, called, client, now, limit)
     return sorted(found, reverse=backwards)[:limit]
+
+
+def _of_nobody_else(client: str | None, now: datetime) -> Any:
+    return and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or ""))
+
+
+def _not_in_conflict() -> ColumnElement[bool]:
+    return ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict)
+
+
+def _ranked(
+    session: Session,
+    dataset: Dataset,
+    after: Place | None,
+    backwards: bool,
+    client: str | None,
+    now: datetime,
+    limit: int,
+    *,
+    flag: bool,
+    done: bool,
+) -> list[Place]:
+    """Flagged or agreeing images, called or not, by the learned rank; each of the four is a stretch of an index."""
+    read = _Range() if after is None else _beyond(after, ScoreRow.rank, backwards=backwards)
+    query = (
+        select(ScoreRow.given, ScoreRow.score, ScoreRow.rank, ScoreRow.image_id)
+        .outerjoin(LeaseRow, _of_nobody_else(client, now))
+        .where(
+            ScoreRow.dataset_id == dataset.id,
+            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.flagged if flag else ~ScoreRow.flagged,
+            ScoreRow.called if done else ~ScoreRow.called,
+            *read.conditions(ScoreRow.rank),
+            LeaseRow.image_id.is_(None),
+            ~is_pending(ScoreRow.image_id),
+            _not_in_conflict(),
+        )
+    )
+    order = (ScoreRow.rank.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.rank, ScoreRow.image_id)
+    rows = session.execute(query.order_by(*order).limit(limit))
+    return [Place(row.rank, row.image_id, Side(row.given), row.score) for row in rows]
+
+
+def _doubted(
+    session: Session,
+    dataset: Dataset,
+    given: Side,
+    after: Place | None,
+    backwards: bool,
+    called: bool,
+    client: str | None,
+    now: datetime,
+    limit: int,
+) -> list[Place]:
+    """Agreeing images of a label that the second opinion doubts, while the order is the detector's: they are few."""
+    read = _flag_edge(given, dataset.threshold, flagged=False)
+    if after is not None:
+        read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
+    query = (
+        select(ScoreRow.score, ScoreRow.image_id)
+        .outerjoin(LeaseRow, _of_nobody_else(client, now))
+        .where(
+            ScoreRow.image_id.in_(doubted_of(dataset.id, dataset.detector_id)),
+            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.given == given,
+            *read.conditions(ScoreRow.against),
+            LeaseRow.image_id.is_(None),
+            ~is_pending(ScoreRow.image_id),
+            _not_in_conflict(),
+        )
+    )
+    if not called:
+        query = query.where(~ScoreRow.called)
+    order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
+    return [place_of(given, row.score, row.image_id) for row in session.execute(query.order_by(*order).limit(limit))]
 
 
 def _places_of_label(
@@ -69,25 +155,24 @@ def _places_of_label(
 ) -> list[Place]:
     query = (
         select(ScoreRow.score, ScoreRow.image_id)
-        .outerjoin(
-            LeaseRow,
-            and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
-        )
+        .outerjoin(LeaseRow, _of_nobody_else(client, now))
         .where(
             ScoreRow.dataset_id == dataset.id,
             ScoreRow.detector_id == dataset.detector_id,
             ScoreRow.given == given,
             LeaseRow.image_id.is_(None),
             ~is_pending(ScoreRow.image_id),
-            ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
+            _not_in_conflict(),
         )
     )
     if not called:
         query = query.where(~ScoreRow.called)
+    if flagged is False:
+        query = query.where(~ScoreRow.doubted)
     read = _Range() if flagged is None else _flag_edge(given, dataset.threshold, flagged=flagged)
     if after is not None:
-        read = read.within(_beyond(after, backwards=backwards))
-    query = query.where(*read.conditions())
+        read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
+    query = query.where(*read.conditions(ScoreRow.against))
     order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
     rows = session.execute(query.order_by(*order).limit(limit))
     return [place_of(given, row.score, row.image_id) for row in rows]
@@ -136,9 +221,9 @@ class _Range:
         """What lies in both."""
         return _Range(max(self.low, other.low), min(self.high, other.high), (*self.asked, *other.asked))
 
-    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+    def conditions(self, key: Key) -> tuple[ColumnElement[bool], ...]:
         """One bound on each side: of two SQLite takes either, and may read the whole label for the other."""
-        return ScoreRow.against >= self.low, ScoreRow.against <= self.high, *self.asked
+        return key >= self.low, key <= self.high, *self.asked
 
 
 def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> _Range:
@@ -150,13 +235,24 @@ def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> _Range:
     return _Range(high=edge, asked=(asked,)) if flagged else _Range(low=edge, asked=(asked,))
 
 
-def _beyond(after: Place, *, backwards: bool) -> _Range:
-    """Places after one, or before it."""
+def _beyond(after: Place, key: Key, *, backwards: bool) -> _Range:
+    """Places after one, or before it, in the order of ``key``."""
     if backwards:
-        tie = and_(ScoreRow.against == after.against, ScoreRow.image_id < after.image_id)
-        return _Range(high=after.against, asked=(or_(ScoreRow.against < after.against, tie),))
-    tie = and_(ScoreRow.against == after.against, ScoreRow.image_id > after.image_id)
-    return _Range(low=after.against, asked=(or_(ScoreRow.against > after.against, tie),))
+        tie = and_(key == after.against, ScoreRow.image_id < after.image_id)
+        return _Range(high=after.against, asked=(or_(key < after.against, tie),))
+    tie = and_(key == after.against, ScoreRow.image_id > after.image_id)
+    return _Range(low=after.against, asked=(or_(key > after.against, tie),))
+
+
+def find_place(session: Session, dataset: Dataset, record: ImageRecord) -> Place | None:
+    """Where an image stands in the queue as it is ordered now; None if it has no place in it."""
+    if record.duplicate_conflict:
+        return place_of(record.given, record.score, record.id, conflict=True)
+    if record.score is None:
+        return None
+    if record.rank is not None and is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold):
+        return Place(record.rank, record.id, record.given, record.score)
+    return place_of(record.given, record.score, record.id)
 
 
 def place_of(given: Side, score: float | None, image_id: int, *, conflict: bool = False) -> Place:

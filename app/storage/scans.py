@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, false, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.detections import DetectorIdentity
+from app.domain.flagging import disagrees
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.datasets import MAX_ID
+from app.storage.fits import find_target, forget_fit
 from app.storage.images import of_dataset_by_id
+from app.storage.learning_tables import FeatureRow
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
@@ -269,23 +272,33 @@ def find_pending(session: Session, dataset_id: int, detector_id: int, after: int
 
 
 def drop_scores(session: Session, image_ids: Sequence[int]) -> None:
-    """Scores and boxes of bytes that are no longer there."""
+    """Scores, boxes and features of bytes that are no longer there."""
     if image_ids:
         session.execute(delete(ScoreRow).where(ScoreRow.image_id.in_(image_ids)))
         session.execute(delete(DetectionRow).where(DetectionRow.image_id.in_(image_ids)))
+        session.execute(delete(FeatureRow).where(FeatureRow.image_id.in_(image_ids)))
 
 
 def insert_scores(session: Session, scores: Sequence[dict[str, Any]], boxes: Sequence[dict[str, Any]]) -> None:
     """Store scores and their boxes."""
     if scores:
         called = _find_called(session, [score["image_id"] for score in scores])
-        rows = [
-            score | {"against": -suspicion(Side(score["given"]), score["score"]), "called": score["image_id"] in called}
-            for score in scores
-        ]
+        target = find_target(session, scores[0]["dataset_id"], scores[0]["detector_id"])
+        rows = [score | {"called": score["image_id"] in called} | _order_of(score, target) for score in scores]
         session.execute(insert(ScoreRow), rows)
     if boxes:
         session.execute(insert(DetectionRow), boxes)
+
+
+def _order_of(score: dict[str, Any], target: float | None) -> dict[str, Any]:
+    """Where a new score stands in the queue: nothing has been learned of it yet."""
+    given = Side(score["given"])
+    against = -suspicion(given, score["score"])
+    return {
+        "against": against,
+        "rank": against,
+        "flagged": target is not None and disagrees(given, score["score"], target),
+    }
 
 
 def _find_called(session: Session, image_ids: Sequence[int]) -> set[int]:
@@ -315,6 +328,10 @@ def rescore(session: Session, dataset_id: int, detector_id: int, targets: Sequen
     session.execute(
         update(ScoreRow)
         .where(ScoreRow.dataset_id == dataset_id, ScoreRow.detector_id == detector_id)
-        .values(against=case((ScoreRow.given == Side.NEGATIVE, -ScoreRow.score), else_=ScoreRow.score - 1.0)),
+        .values(
+            against=case((ScoreRow.given == Side.NEGATIVE, -ScoreRow.score), else_=ScoreRow.score - 1.0),
+            doubted=false(),
+        ),
         execution_options={"synchronize_session": False},
     )
+    forget_fit(session, dataset_id)  # what was learned of other scores says nothing of these

@@ -48,6 +48,7 @@ def insert_sign_off(session: Session, dataset: Dataset, by: str, bound: str, now
             ScoreRow.detector_id == dataset.detector_id,
             uncalled(),
             ~disagreement(),
+            ~ScoreRow.doubted,
             ScoreRow.image_id.not_in(in_conflict(dataset.id)),
         )
     )

@@ -350,6 +350,10 @@ class ScoreRow(Base):
     called: Mapped[bool] = mapped_column(
         default=False, server_default=false()
     )  #: a verdict stands, as in ``standings``: the queue does not read past what is done
+    #: minus the suspicion that was learned from verdicts, see app/storage/learning.py; ``against`` where nothing was
+    rank: Mapped[float] = mapped_column(server_default="0")
+    doubted: Mapped[bool] = mapped_column(default=False, server_default=false())  #: it is so high as to raise a flag
+    flagged: Mapped[bool] = mapped_column(default=False, server_default=false())  #: under ``fits.threshold``
 
     __table_args__ = (
         CheckConstraint("score >= 0 AND score <= 1", name="score"),
@@ -366,6 +370,16 @@ class ScoreRow(Base):
             sqlite_where=text("called = 0"),
             postgresql_where=text("NOT called"),
         ),
+        *(
+            Index(
+                f"ix_scores_ranked_{name}",
+                *("dataset_id", "detector_id", "flagged", "rank", "image_id"),
+                sqlite_where=text(f"called = {value}"),
+                postgresql_where=text("called" if value else "NOT called"),
+            )
+            for name, value in (("open", 0), ("called", 1))
+        ),
+        *_where_true("ix_scores_{}", ("doubted",), "dataset_id", "detector_id", "image_id"),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, union
 from sqlalchemy.orm import Session
 
 from app.domain.counting import (
@@ -31,6 +31,7 @@ from app.domain.reviewing import Verdict
 from app.storage import person_tallies
 from app.storage.bins import image_bin, score_bin
 from app.storage.datasets import Dataset
+from app.storage.fits import doubted_of
 from app.storage.images import disagreement, in_conflict
 from app.storage.kept_counts import add_counts
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, SignedImageRow, SignOffRow, StandingRow, TallyRow
@@ -183,9 +184,10 @@ def _below(session: Session, dataset: Dataset) -> dict[TallyKey, int]:
 
 
 def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
-    """Images flagged for nothing but a copy in the other folder: few, and found by an index of their own."""
+    """Images flagged though detector and folder agree: few, and found by indexes of their own."""
     agrees = or_(ScoreRow.score.is_(None), ~disagreement())
-    here = and_(ImageRow.id.in_(in_conflict(dataset.id)), ImageRow.unreadable.is_(None))
+    chosen = union(in_conflict(dataset.id), doubted_of(dataset.id, dataset.detector_id))
+    here = and_(ImageRow.id.in_(chosen), ImageRow.unreadable.is_(None))
     rows = session.execute(_tallied(dataset.id, here, agrees))
     return [_tally(row) for row in rows]
 

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.services.audit_page import refresh_forecasts
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
+from app.services.learning import learn_any
 from app.services.relocating import claim_relocation, run_relocation
 from app.services.removing import forget_removed
 from app.services.scanning import claim_scan, run_scan
@@ -100,6 +101,8 @@ class Worker:
         return lane
 
     def _file_lane(self, worker_id: int) -> Lane:
+        failed: dict[int, int] = {}
+
         def lane() -> bool:
             if continue_any_sweep(self._database):
                 return True
@@ -110,6 +113,8 @@ class Worker:
             export = claim_export(self._database, self._settings.worker, self._clock, worker_id)
             if export is not None:
                 run_export(self._database, self._clock, export)
+                return True
+            if learn_any(self._database, self._settings, self._clock, self._stopped, failed):
                 return True
             if forget_removed(self._database, self._stopped):
                 return True

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from transformers import DFineForObjectDetection
 
@@ -17,6 +19,7 @@ from app.detector.base import detect_pictures
 from app.detector.dfine import DFine
 from app.detector.exporting import find_or_export
 from app.detector.loading import load_detector, load_reference
+from app.detector.network import FEATURES
 from app.detector.preprocessing import read_preprocessing
 from app.domain.detections import Detection
 from app.domain.faith import MIN_CANARIES
@@ -26,6 +29,7 @@ from app.services.detectors import shipped_canaries
 from tests.detector.conftest import SIDE
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_CACHE = FolderCache(ROOT / "var")  # the reference of a folder keeps nothing
 
 
 def settings_for(folder: Path, **values: object) -> DetectorSettings:
@@ -72,6 +76,33 @@ def test_every_engine_sees_what_the_reference_sees(tiny_dfine: Path, exported: P
         assert one.class_name == other.class_name
         assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
         assert tuple(one.box) == pytest.approx(tuple(other.box), abs=0.05)
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino", "onnxruntime"])
+def test_every_engine_gives_the_same_features(tiny_dfine: Path, exported: Path, backend: str) -> None:
+    """What a scan on one machine stored may be compared with what another one stores."""
+    settings = settings_for(tiny_dfine, backend=backend, precision="float32")
+    detector = load_detector(settings, FolderCache(exported), shipped_canaries)
+    assert isinstance(detector, DFine)
+    pixels = np.random.default_rng(5).integers(0, 255, (3, 3, SIDE, SIDE), dtype=np.uint8)
+    wanted = load_reference(settings, NO_CACHE).engine.infer(pixels)[2]
+    assert wanted.shape == (3, FEATURES)
+    assert wanted.std(axis=0).max() > 0
+    np.testing.assert_allclose(detector.engine.infer(pixels)[2], wanted, atol=1e-3 * np.abs(wanted).max())
+
+
+def test_slices_and_mirror_images_leave_the_features_alone(tiny_dfine: Path) -> None:
+    """They are those of the whole image, whatever else is looked at."""
+    plain = features_of(load_reference(settings_for(tiny_dfine), NO_CACHE))
+    settings = settings_for(tiny_dfine, slicing="always", slice_px=64, mirror=True)
+    closer = features_of(load_reference(settings, NO_CACHE))
+    np.testing.assert_allclose(closer, plain, atol=1e-2 * np.abs(plain).max())
+
+
+def features_of(detector: DFine) -> NDArray[np.float32]:
+    """Features of some of the canaries, ``(4, k)``."""
+    sights = detector.look([detector.prepare(each, each.width, each.height) for each in shipped_canaries()[:4]])
+    return np.stack([np.frombuffer(sight.features or b"", "<f2").astype(np.float32) for sight in sights])
 
 
 def test_the_figures_are_kept_for_the_next_start(tiny_dfine: Path, exported: Path) -> None:

@@ -53,4 +53,5 @@ class OnnxRuntimeEngine:
         except Exception as error:  # its own exceptions have no public base class
             msg = f"the detector failed in onnxruntime: {' '.join(str(error).split())}"
             raise DetectorError(msg) from error
-        return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+        logits, boxes, features = (np.concatenate([each[place] for each in found]) for place in range(3))
+        return logits, boxes, features

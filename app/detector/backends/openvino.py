@@ -66,16 +66,17 @@ class OpenVinoEngine:
     def infer(self, pixels: NDArray[np.uint8]) -> Outputs:
         """See :class:`app.detector.engines.Engine`."""
         request = self._request()
-        logits, boxes = [], []
+        parts: tuple[list[NDArray[np.float32]], ...] = ([], [], [])
         try:
             for image in pixels:
                 found = request.infer([image[None]])
-                logits.append(found[self._compiled.outputs[0]].copy())
-                boxes.append(found[self._compiled.outputs[1]].copy())
+                for output, part in zip(self._compiled.outputs, parts, strict=True):
+                    part.append(found[output].copy())
         except RuntimeError as error:
             msg = f"the detector failed in openvino: {_one_line(error)}"
             raise DetectorError(msg) from error
-        return np.concatenate(logits), np.concatenate(boxes)
+        logits, boxes, features = (np.concatenate(part) for part in parts)
+        return logits, boxes, features
 
     def _request(self) -> Any:
         """This thread's own request: one must not be used by two threads at once."""

@@ -61,8 +61,9 @@ class TorchEngine:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         half = len(pixels) // 2
-        parts = self.infer(pixels[:half]), self.infer(pixels[half:])
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        halves = self.infer(pixels[:half]), self.infer(pixels[half:])
+        logits, boxes, features = (np.concatenate(parts) for parts in zip(*halves, strict=True))
+        return logits, boxes, features
 
     def _infer_at_once(self, pixels: NDArray[np.uint8]) -> Outputs:
         tensor = torch.from_numpy(pixels)
@@ -72,8 +73,8 @@ class TorchEngine:
         dtype = DTYPES[self._precision]
         # Autocast, not a cast of the whole model: that gives NaN in grid_sample on the CPU (torch 2.13).
         with torch.inference_mode(), torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
-            logits, boxes = self._network(tensor)
-        return logits.float().cpu().numpy(), boxes.float().cpu().numpy()
+            logits, boxes, features = self._network(tensor)
+        return logits.float().cpu().numpy(), boxes.float().cpu().numpy(), features.float().cpu().numpy()
 
 
 def find_device(wanted: str) -> str:
