@@ -198,15 +198,15 @@ def count_outside(session: Session, dataset: Dataset, audit: Audit, *, flagged: 
         select(ScoreRow.given, func.count())
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .where(_scored(dataset), uncalled())
+        .where(ScoreRow.detector_id == dataset.detector_id, uncalled())
         .group_by(ScoreRow.given)
     )
     if not flagged:
         query = query.where(~disagreement(), ScoreRow.image_id.not_in(in_conflict(dataset.id)))
     if find_latest_scan(session, dataset.id) == audit.scan_id:
-        known = select(OutsideRow.image_id).where(OutsideRow.audit_id == audit.id)
-        query = query.where(ScoreRow.image_id.in_(known))
+        known = and_(OutsideRow.image_id == ScoreRow.image_id, OutsideRow.audit_id == audit.id)
+        query = query.join(OutsideRow, known)  # and not by dataset, by whose index all of its scores would be read
     else:
-        query = query.where(~_in_stratum(audit.id))
+        query = query.where(ScoreRow.dataset_id == dataset.id, ~_in_stratum(audit.id))
     found = {row[0]: row[1] for row in session.execute(query)}
     return {side: found.get(side, 0) for side in Side}

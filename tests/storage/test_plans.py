@@ -11,6 +11,8 @@ from app.domain.images import Side
 from app.services.handing_out import QueueName, next_items
 from app.services.images import ImageItem
 from app.services.queue import view_desk
+from app.storage.audit_freezing import count_outside
+from app.storage.audits import find_audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
 from app.storage.duplicates import find_copies, find_near
@@ -92,6 +94,20 @@ def test_a_draw_and_its_answer_walk_through_nothing(workshop: Workshop) -> None:
     assert walks_of(workshop, lambda: ask("all")) == []
     dataset = workshop.dataset(1)
     assert walks_of(workshop, lambda: view_desk(workshop.database, review, workshop.clock, dataset, "ada", "b")) == []
+
+
+def test_what_is_outside_an_audit_is_looked_up_one_by_one(workshop: Workshop) -> None:
+    """By what is known to be outside, and not by an index of the whole dataset."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    next_items(workshop.database, workshop.settings.review, workshop.clock, 1, "audit", 1, "tab")
+    dataset = workshop.dataset(1)
+    with workshop.database.read() as session:
+        audit = find_audit(session, 1)
+    assert audit is not None
+    plan = plan_of(workshop, lambda session: count_outside(session, dataset, audit))
+    assert "SEARCH audit_outside" in plan
+    assert "scores USING INDEX ix_scores" not in plan
+    assert "SCAN" not in plan
 
 
 def test_conflicts_are_counted_by_their_own_index(workshop: Workshop) -> None:
