@@ -90,9 +90,10 @@ def test_a_dataset_with_a_truth_file_is_studied_as_nobody_had_called_it(workshop
 
 def test_a_truth_that_is_no_truth_is_refused(workshop: Workshop, tmp_path: Path) -> None:
     """With the image, or the file, that it is about."""
-    workshop.ready({"football/a.png": 200})
+    workshop.ready({"football/a.png": 200, "background/b.png": 5})
+    told = {"football/a.png": "cat", "background/b.png": "background"}
     with pytest.raises(InvalidInputError, match=r"says neither football nor background of football/a\.png"):
-        study_dataset(workshop.database, "1", write_truth(tmp_path / "truth.csv", {"football/a.png": "cat"}))
+        study_dataset(workshop.database, "1", write_truth(tmp_path / "truth.csv", told))
     with pytest.raises(UsageError, match="path and true_label"):
         study_dataset(workshop.database, "1", tmp_path / "none.csv")
 
