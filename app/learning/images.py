@@ -44,8 +44,8 @@ class Images:
     @property
     def wrong(self) -> Bools:
         """The given label is wrong by the verdict; False where there is none."""
-        found: Bools = self.called & (self.called_positive != self.positive)
-        return found
+        wrong: Bools = self.called & (self.called_positive != self.positive)
+        return wrong
 
     def take(self, places: NDArray[np.int64] | Bools) -> "Images":
         """Some of them."""

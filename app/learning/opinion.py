@@ -33,7 +33,7 @@ class Opinion:
 
     def judge(self, features: Features, fold: NDArray[np.int8]) -> Reals:
         """Log odds that the object is there ``(n,)`` for features ``(n, k)``; NaN rows get 0."""
-        known = np.asarray(np.isfinite(features).all(axis=1))
+        known: Bools = np.asarray(np.isfinite(features).all(axis=1))
         values = (np.where(known[:, None], features, self.mean) - self.mean) / self.scale
         odds = np.asarray(values @ self.weights.T + self.intercepts)[np.arange(len(values)), fold]
         result: Reals = np.where(known, np.clip(odds, -HIGHEST_LOGIT, HIGHEST_LOGIT), 0.0).astype(np.float64)

@@ -1,7 +1,11 @@
 """Simulated reviewers: how many verdicts each order of asking takes to find the errors, and to prove that few are left.
 
 A reviewer says the truth, but for a share of verdicts that are wrong. Whatever the order, audit draws are woven in: a
-draw is uniform over the images that nobody has called, so the bound of :mod:`app.domain.bounds` holds for each of them.
+draw is uniform over the agreeing images that nobody has called, so the bound of :mod:`app.domain.bounds` holds.
+
+Strata are made of agreeing images alone. What the threshold flags is not released before somebody has called it, so it
+needs no bound; and it is full of errors, which a prior for clean strata holds for next to impossible: when hunting has
+refuted all else, such a stratum's evidence is the prior of its truth, and the product would let all others pay for it.
 """
 
 from collections.abc import Callable
@@ -22,7 +26,8 @@ FOUND = 0.95  #: share of the errors that is to be found
 GOALS = (0.01, 0.005)  #: shares of mislabels that are to be certified
 RISK = 0.05
 WOVEN = 0.15  #: share of verdicts that are audit draws
-BANDS = (0.1, 0.5)  #: of the detector's suspicion, between strata
+BANDS = (0.1,)  #: of the detector's suspicion, between strata
+NO_STRATUM = -1
 LOOK = 20  #: verdicts between two looks at the bound
 
 
@@ -60,8 +65,8 @@ class Study:
     def disagrees(self) -> Bools:
         """What the threshold flags."""
         seen: Bools = self.images.confidences[:, 0] >= self.threshold
-        found: Bools = seen != self.images.positive
-        return found
+        differs: Bools = seen != self.images.positive
+        return differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +118,17 @@ class _Run:
         self._study = study
         self._random = np.random.default_rng([seed, 77])
         self._error = error
-        self._weave = 1.0 if strategy is Strategy.RANDOM else WOVEN
-        self._order = _order_of(study, strategy)
-        self._draws = self._random.permutation(len(study.images)).tolist()[::-1]
+        self._weave = 0.0 if strategy is Strategy.RANDOM else WOVEN
+        self._at_random = strategy is Strategy.RANDOM
         total = len(study.images)
+        shuffled = self._random.permutation(total)
+        self._draws: list[int] = shuffled[~study.disagrees[shuffled]].tolist()[::-1]
+        self._order = _in_order(shuffled, np.zeros(total)) if self._at_random else _order_of(study, strategy)
         self._desk = _Desk(np.zeros(total, np.bool_), np.zeros(total, np.bool_), np.full(total, np.nan))
-        self._of = np.searchsorted(BANDS, study.suspicion, side="right") + 3 * study.images.positive
-        self._strata = {int(of): _Stratum(int((self._of == of).sum())) for of in np.unique(self._of)}
+        bands = np.searchsorted(BANDS, study.suspicion, side="right")
+        self._of = np.where(study.disagrees, NO_STRATUM, bands + (len(BANDS) + 1) * study.images.positive)
+        numbers = np.unique(self._of[self._of != NO_STRATUM]).tolist()
+        self._strata = {of: _Stratum(int((self._of == of).sum())) for of in numbers}
         self._wrong = study.truth != study.images.positive
         self._found = self._count = 0
         self._own_end: tuple[float, int] | None = None
@@ -145,31 +154,41 @@ class _Run:
         return Effort(to_find, tuple(to_certify), share, asked)
 
     def _ask(self) -> None:
-        drawn = int((self._count + 1) * self._weave) > int(self._count * self._weave)
-        place = None if drawn or self._own_end else self._order(self._desk)
-        if place is None and not drawn and self._own_end is None:
-            self._own_end = (self._found / max(1, self._study.errors), self._count)
-        if place is None:
-            drawn, place = True, self._next_draw()
+        place, drawn = self._choose()
         positive = bool(self._study.truth[place]) != (self._random.random() < self._error)
         wrong = positive != bool(self._study.images.positive[place])
         self._desk.called[place], self._desk.said[place] = True, positive
         self._desk.drawn[place] = 1.0 if drawn else np.nan
-        self._strata[int(self._of[place])].note(wrong=wrong, drawn=drawn)
+        if self._of[place] != NO_STRATUM:
+            self._strata[int(self._of[place])].note(wrong=wrong, drawn=drawn)
         self._found += wrong and bool(self._wrong[place])
         self._count += 1
 
-    def _next_draw(self) -> int:
+    def _choose(self) -> tuple[int, bool]:
+        """The next image, and whether it is a draw: they are woven in, and go on when the order has come to its end."""
+        woven = int((self._count + 1) * self._weave) > int(self._count * self._weave)
+        drawn = self._next_draw() if woven or self._own_end else None
+        if drawn is not None:
+            return drawn, True
+        place = self._order(self._desk)
+        if place is not None:
+            return place, self._at_random and bool(self._of[place] != NO_STRATUM)
+        self._own_end = (self._found / max(1, self._study.errors), self._count)
+        drawn = self._next_draw()
+        return (int(np.flatnonzero(~self._desk.called)[0]), False) if drawn is None else (drawn, True)
+
+    def _next_draw(self) -> int | None:
         """The next in an order fixed beforehand that nobody has called: uniform over those that nobody has."""
-        while True:
-            place: int = self._draws.pop()
+        while self._draws:
+            place = self._draws.pop()
             if not self._desk.called[place]:
                 return place
+        return None
 
     def _bound(self) -> float:
         """The certificate's bound on the share of mislabels in what would be released now."""
         evidence = [
-            Evidence(Record(str(of // 3), each.images, each.reviewed, each.found, tuple(each.draws)))
+            Evidence(Record(str(of), each.images, each.reviewed, each.found, tuple(each.draws)))
             for of, each in self._strata.items()
         ]
         released = ~self._study.disagrees | self._desk.called

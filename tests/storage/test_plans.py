@@ -10,6 +10,7 @@ from sqlalchemy import event
 from app.domain.images import Side
 from app.services.handing_out import QueueName, next_items
 from app.services.images import ImageItem
+from app.services.learning import sweep_any
 from app.services.queue import view_desk
 from app.storage.audit_freezing import count_outside
 from app.storage.audits import find_audit
@@ -17,7 +18,10 @@ from app.storage.database import Session
 from app.storage.datasets import Dataset
 from app.storage.duplicates import find_copies, find_near
 from app.storage.examples import list_newest_called, list_suspicious_called
+from app.storage.features import list_scored
+from app.storage.fits import Fit, store_fit, sweep_batch
 from app.storage.images import ImageFilter, detections_of, find_uninspected, list_images
+from app.storage.queue import find_places
 from app.storage.scans import find_pending
 from app.storage.tallies import count_dataset
 from tests.parts import Workshop
@@ -178,3 +182,31 @@ def test_what_looks_alike_is_looked_up_by_id(workshop: Workshop) -> None:
     copies = plan_of(workshop, lambda session: find_copies(session, 1, 12))
     assert "SCAN" not in copies
     assert "TEMP B-TREE" not in copies
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+def test_the_learned_queue_is_read_from_its_own_index(workshop: Workshop, flagged: bool) -> None:
+    """Only open rows, flagged or not, in the order of rank: nothing is sorted, nothing passed over."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    with workshop.database.write() as session:
+        store_fit(session, 1, 1, verdicts=25, report={}, now=workshop.clock())
+    assert sweep_any(workshop.database)
+    dataset = workshop.dataset(1)
+
+    def read(session: Session) -> Any:
+        return find_places(session, dataset, flagged=flagged, after=None, client=None, now=workshop.clock(), limit=10)
+
+    plan = plan_of(workshop, read)
+    assert "ix_scores_ranked_open (dataset_id=? AND detector_id=? AND flagged=? AND rank>? AND rank<?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_a_sweep_goes_on_where_it_ended(workshop: Workshop) -> None:
+    """By the primary key: no batch sorts the dataset."""
+    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    fit = Fit(1, 1, 0.5, None, 25, {}, workshop.clock())
+    plan = plan_of(workshop, lambda session: sweep_batch(session, fit, 1, 10))
+    assert "TEMP B-TREE" not in plan
+    assert "ix_scores_ranked" not in plan
+    rows = plan_of(workshop, lambda session: list_scored(session, 1, 1, 1, 10))
+    assert "TEMP B-TREE" not in rows
