@@ -19,7 +19,6 @@ PAGES = (
     "/duplicates",
     "/stats",
     "/audit",
-    "/review?queue=audit",
     "/scans",
     "/scans/1",
     "/scans/compare",
