@@ -124,11 +124,6 @@ def forecast(session: Session, dataset: Dataset, audit: Audit, goal: float) -> i
     return draws_needed(records, most, risk_of_audit(audit.risk, audit.number)) if most >= 0 else None
 
 
-def take_blind(session: Session, audit: Audit, asker: looks.Asker, turn: int, *, new: bool = True) -> Look | None:
-    """A draw for a tab; None where there is none to be had."""
-    return looks.take_draw(session, audit, asker, turn, new=new)
-
-
 def find_asked(session: Session, image_id: int, seen_review_id: int | None, *, blind: bool | None) -> Look | None:
     """The blind look that a verdict answers: one that waits, or one of which the boxes were shown since.
 

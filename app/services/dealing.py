@@ -8,7 +8,7 @@ from app.services.audits import ensure_audit, is_certified
 from app.storage import audit_looks as looks
 from app.storage import queue as stored
 from app.storage.audit_looks import Asker, Look
-from app.storage.audits import Audit
+from app.storage.audits import Audit, find_audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
 
@@ -58,6 +58,18 @@ class Dealer:
         """A draw for the tab. The bound is weighed now and then meanwhile, which gives its curve its points."""
         self.is_certified()
         return None if self.audit is None else looks.take_draw(self._session, self.audit, self._asker, turn)
+
+    def left_over(self, turn: int = 1) -> Look | None:
+        """What waits for a blind answer, though none are woven in: it may be a flag, and is in no other queue.
+
+        What the tab has in hand, else a draw that somebody left or one whose verdict was taken back.
+        """
+        audit = self.audit or find_audit(self._session, self._dataset.id)
+        if audit is None:
+            return None
+        held = looks.list_held(self._session, audit.id, self._asker)
+        self.renew(held[:1])
+        return held[0] if held else looks.take_draw(self._session, audit, self._asker, turn, new=False)
 
     def show_flag(self, turn: int) -> Look | None:
         """The most suspicious flag, shown like a draw; None where none is free."""

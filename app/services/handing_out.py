@@ -89,10 +89,10 @@ def _deal(
         position = slots[-1].position + 1 if slots else 0
         look = dealer.deal_slot(position) if queue == "all" else None
         image_id = next((found for found in free if found not in known), None) if look is None else look.image_id
-        if image_id is None and to_the_end:  # draws that somebody left are in no other queue
-            look = dealer.draw(position)
+        if image_id is None and queue == "all":
+            look = (dealer.draw(position) if to_the_end else None) or dealer.left_over(position)
             image_id = None if look is None else look.image_id
-        if image_id is None:
+        if image_id is None or image_id in known:
             break
         slots.append(_Slot(position, image_id, look))
         known.add(image_id)

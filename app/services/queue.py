@@ -141,11 +141,9 @@ def view_desk(
         stored.drop_expired(session, now)
         again = None if again_id is None else _view_again(session, dataset, again_id)
         start = _start_of(session, dataset, image_id, after_id)
-        dealt = Dealt(None, ())
+        dealt, dealer = Dealt(None, ()), Dealer(session, dataset, settings, asker)
         if again is None:
-            dealt = _deal_desk(
-                session, dataset, settings, asker, reviewer, start if image_id is not None else None, queue
-            )
+            dealt = _deal_desk(session, dealer, asker, reviewer, start if image_id is not None else None, queue)
         explicit = image_id is not None
         shown, coming = (
             _choose(session, dataset, client, now, start, explicit=explicit) if queue == "flagged" else (None, [])
@@ -154,6 +152,8 @@ def view_desk(
         stored.lease(session, dataset.id, client, wanted, asker.until)
         if shown is None and dealt.now is None and dealt.coming:  # nothing else is left: its turn is now
             dealt = Dealt(dealt.coming[0], dealt.coming[1:])
+        if shown is None and again is None and dealt.now is None and reviewer is not None:
+            dealt = Dealt(dealer.left_over(), ())
         is_blind = again is not None or dealt.now is not None
         shown = None if is_blind else shown
         ahead = [look.image_id for look in dealt.coming] + ([] if shown is not None else wanted[:1]) + coming
@@ -181,15 +181,13 @@ def view_desk(
 
 def _deal_desk(
     session: Session,
-    dataset: Dataset,
-    settings: ReviewSettings,
+    dealer: Dealer,
     asker: Asker,
     reviewer: str | None,
     named: ImageRecord | None,
     queue: DeskQueue,
 ) -> Dealt:
     """What is shown blind: the ``named`` image if it waits for that, or what this turn of the tab holds."""
-    dealer = Dealer(session, dataset, settings, asker)
     if named is not None:
         look = find_pending(session, named.id)
         if look is not None:

@@ -20,7 +20,6 @@ PAGES = (
     "/stats",
     "/report",
     "/audit",
-    "/review?queue=audit",
     "/scans",
     "/scans/1",
     "/scans/compare",

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.config import Settings
 from app.domain.consensus import Consensus
@@ -21,6 +21,7 @@ from app.services.certifying import read_audit
 from app.services.handing_out import QueueName, next_items
 from app.services.images import ImageItem
 from app.services.queue import ReviewPage, view_desk
+from app.services.removing import forget_removed, remove_dataset
 from app.services.reviews import GivenReview, NewReview, give_review
 from app.services.second_looks import give_second
 from app.services.sign_offs import sign_off
@@ -30,6 +31,7 @@ from app.storage import audits as stored
 from app.storage.audit_freezing import retire
 from app.storage.audit_tables import LookRow, MemberRow, StratumRow
 from app.storage.audits import Audit, find_audit
+from app.storage.tables import Base
 from tests.parts import Workshop
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "check_certificate.py"
@@ -554,3 +556,46 @@ def test_second_looks_measure_how_people_err(workshop: Workshop) -> None:
     assert people.says_no_given_object.repeats + people.says_yes_given_none.repeats == 12
     assert people.says_no_given_object.wrong + people.says_yes_given_none.wrong <= 1
     assert people.errors_upper_with_reviewer_error >= certificate.overall.errors_upper
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15])
+def test_a_flag_that_was_drawn_and_left_is_not_lost(workshop: Workshop, settings: Settings, share: float) -> None:
+    """It is in no other queue while it waits; so where nothing else is left the desk and ``all`` hand it out."""
+    review = settings.review.model_copy(update={"audit_share": share})
+    workshop.settings = settings.model_copy(update={"review": review})
+    workshop.ready(many(10, 10))
+    begin(workshop, seed=1)
+    while not all(item.blind and item.flags for item in ask(workshop)):
+        [item] = ask(workshop)
+        answer(workshop, item, upheld(item))
+    [left] = ask(workshop)
+    workshop.clock.advance(121)
+    for item in workshop.items("frames", flag="disagreement").values():
+        if item.record.id != left.record.id and item.record.verdict is None:
+            workshop.call(item.record.id, upheld(item))
+    for _ in range(2):
+        shown = desk(workshop).blind
+        assert shown is not None
+        assert shown.image_id == left.record.id
+    for item in workshop.items("frames").values():
+        if item.record.id != left.record.id and item.record.verdict is None:
+            workshop.call(item.record.id, upheld(item))
+    workshop.clock.advance(121)
+    for _ in range(2):
+        assert [item.record.id for item in ask(workshop, 10, "all", "c")] == [left.record.id]
+
+
+def test_a_removed_dataset_takes_its_audits_along(workshop: Workshop) -> None:
+    """No row of any of their tables is left."""
+    workshop.ready(many(12, 12))
+    for _ in range(3):
+        [item] = ask(workshop, queue="all")
+        answer(workshop, item, upheld(item))
+    desk(workshop)
+    ask(workshop, 3)
+    remove_dataset(workshop.database, workshop.clock, "frames", "frames")
+    assert forget_removed(workshop.database)
+    with workshop.database.read() as session:
+        for name, table in Base.metadata.tables.items():
+            if name.startswith("audit"):
+                assert session.scalar(select(func.count()).select_from(table)) == 0, name
