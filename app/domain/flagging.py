@@ -103,9 +103,9 @@ def describe_disagreement(given: Side, score: float, labels: Labels) -> str:
 
 
 def describe_second_opinion(given: Side, doubt: float, labels: Labels) -> str:
-    """The sentence a reviewer reads: ``filed as background, and D-FINE agrees; images like it that people ...``."""
+    """The sentence a reviewer reads: ``filed as background, and D-FINE agrees; ... 72 % likely to be football``."""
     filed = f"filed as {labels.name(given)}, and D-FINE agrees"
-    return f"{filed}; by what people have called so far, {doubt:.0%} likely to be {labels.name(given.other)}"
+    return f"{filed}; by what people have called so far, {round(100 * doubt)} % likely to be {labels.name(given.other)}"
 
 
 def _with_article(noun: str) -> str:

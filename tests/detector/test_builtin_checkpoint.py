@@ -9,9 +9,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from sqlalchemy import text
 from transformers import DFineForObjectDetection
 
+from app.config import DetectorSettings
 from app.demo.dataset import FOOTBALL, Contamination, draw_planned, plan_demo
+from app.detector.loading import load_reference
+from app.detector.network import FEATURES
+from app.files.caching import FolderCache
+from tests.parts import Workshop
 
 CHECKPOINT = Path(__file__).parents[2] / "app" / "demo" / "checkpoint"
 
@@ -87,3 +93,22 @@ def test_scores_tell_balls_from_empty_frames(judged: tuple[np.ndarray, np.ndarra
 def test_the_best_box_lies_on_the_ball(judged: tuple[np.ndarray, np.ndarray, list[bool]]) -> None:
     """The centre of the most confident box is on the ball in most frames."""
     assert np.mean(judged[2]) > 0.75
+
+
+def test_a_scan_with_the_checkpoint_stores_features_of_every_image(workshop: Workshop, tmp_path: Path) -> None:
+    """Half a kilobyte each, unlike each other, and those that were stored are those that the detector gives."""
+    root = tmp_path / "frames"
+    for number, planned in enumerate(plan_demo(4, 3, Contamination.NONE)):
+        path = root / (FOOTBALL if number % 2 else "background") / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(draw_planned(planned)[0])
+    detector = load_reference(DetectorSettings(), FolderCache(tmp_path / "cache"))
+    workshop.add(root)
+    assert workshop.scan(1, detector).scored == 4
+    with workshop.database.read() as session:
+        rows = session.execute(text("SELECT vector, brightness, sharpness FROM features ORDER BY image_id")).all()
+    vectors = np.stack([np.frombuffer(row.vector, "<f2").astype(np.float32) for row in rows])
+    assert vectors.shape == (4, FEATURES)
+    assert np.isfinite(vectors).all()
+    assert np.abs(vectors[0] - vectors[1]).max() > 0.05
+    assert all(0 < row.brightness < 1 and 0 < row.sharpness < 1 for row in rows)

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.config import Settings
 from app.errors import InvalidInputError, UsageError
 from app.services.effort import Effort, Strategy, Study, simulate
-from app.services.effort_bench import bench_effort, study_dataset, write_effort
+from app.services.effort_bench import bench_effort, study_dataset, study_demo, write_effort
+from app.storage.database import Database
+from app.storage.migrating import migrate
 from tests.cli.test_commands import document, refusal, run
 from tests.learning.test_fitting import draw
-from tests.parts import Workshop
+from tests.parts import ColourDetector, SetClock, Workshop
+from tests.parts import draw as draw_picture
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +112,40 @@ def test_features_help_where_the_detector_errs(study: Study) -> None:
     assert with_features < without
 
 
-def test_the_command_draws_scans_and_simulates(tmp_path: Path) -> None:
-    """The built-in model's scores and features are made once and used again the second time."""
-    arguments = ("bench", "review-effort", "--images", "60", "--seeds", "1")
-    result = document(tmp_path, *arguments)
-    assert [row["strategy"] for row in result["rows"]] == [str(strategy) for strategy in Strategy]
-    assert {row["images"] for row in result["rows"]} == {60}
-    assert (tmp_path / "var" / "bench" / "effort-60-1" / "touchline.db").is_file()
-    assert document(tmp_path, *arguments)["rows"] == result["rows"]
+def test_a_demo_set_is_drawn_and_scanned_once(workshop: Workshop) -> None:
+    """The second time nothing is looked at, and the study is the same."""
+    detector = ColourDetector()
+    studies = [study_demo(workshop.settings, workshop.clock, lambda: detector, 60, 1) for _ in range(2)]
+    assert [len(study.images) for study in studies] == [60, 60]
+    assert studies[0].errors == studies[1].errors > 0
+    assert detector.looked_at == 60
+    folder = workshop.settings.data_dir / "bench" / "effort-60-1"
+    assert (folder / "touchline.db").is_file()
+    rows = bench_effort([(1, study) for study in studies], 0.0)
+    assert [row["strategy"] for row in rows] == [str(strategy) for strategy in Strategy]
+
+
+def test_the_command_wants_a_dataset_with_its_truth(tmp_path: Path) -> None:
+    """Neither without the other; a dataset that is not there is named."""
     lone = run(tmp_path, "bench", "review-effort", "--dataset", "demo")
     assert "--dataset and --truth go together" in refusal(lone, 2)
+
+
+def test_the_command_simulates_a_registered_dataset(tmp_path: Path) -> None:
+    """One JSON document, and the table between its marks."""
+    for number in range(8):
+        draw_picture(tmp_path / "frames" / "football" / f"{number}.png", 200, noise=number)
+        draw_picture(tmp_path / "frames" / "background" / f"{number}.png", 20, noise=50 + number)
+    database = Database(f"sqlite:///{tmp_path / 'var' / 'touchline.db'}")
+    migrate(database)
+    own = Workshop(tmp_path, database, Settings(data_dir=tmp_path / "var"), SetClock())
+    own.add(tmp_path / "frames")
+    own.scan(1)
+    database.dispose()
+    labels = {f"{label}/{number}.png": label for label in ("football", "background") for number in range(8)}
+    labels["football/3.png"] = "background"
+    truth = write_truth(tmp_path / "truth.csv", labels)
+    arguments = ("--dataset", "frames", "--truth", str(truth), "--seeds", "2", "--write", "B.md")
+    result = document(tmp_path, "bench", "review-effort", *arguments)
+    assert {(row["images"], row["errors"]) for row in result["rows"]} == {(16, 1)}
+    assert "medians of 2 runs on 16 images, 1 of them filed wrongly" in (tmp_path / "B.md").read_text("utf-8")
