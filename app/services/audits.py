@@ -10,6 +10,7 @@ from app.domain.evidence import Prior
 from app.domain.forecasting import draws_needed
 from app.domain.reviewing import Verdict
 from app.services.certifying import RISK, certify_dataset, read_audit
+from app.services.clock import Clock
 from app.services.images import ImageItem
 from app.storage import audit_freezing as freezing
 from app.storage import audit_looks as looks
@@ -17,14 +18,16 @@ from app.storage import audits as stored
 from app.storage.audit_looks import Look
 from app.storage.audit_records import Point, add_point
 from app.storage.audits import Audit
-from app.storage.database import Session
-from app.storage.datasets import Dataset
+from app.storage.database import Database, Session
+from app.storage.datasets import Dataset, list_datasets
 from app.storage.images import DetectionRecord
 from app.storage.reviews import find_review
 from app.storage.scans import find_open_scan
+from app.storage.tallies import count_images
 
 FORECAST = ("needed", "needed_at", "needed_for")  #: what is kept of a forecast beside the bound
 SEED_BITS = 53  #: a whole number in every reader of JSON
+AT_ONCE = 50_000  #: images up to which whoever asks for the next image waits for the strata to be frozen
 IMAGES_A_CHANGE = 20_000  #: the bound is weighed anew for the goal after one change for each so many images
 
 
@@ -57,6 +60,41 @@ def ensure_audit(
         freezing.retire(session, audit, unused=False)
         return _freeze(session, dataset, settings, now, scan_id, audit.number + 1, seed)
     return stored.find_audit(session, dataset.id)
+
+
+def find_or_begin(session: Session, dataset: Dataset, settings: ReviewSettings, now: datetime) -> Audit | None:
+    """The audit in force for somebody who waits: a large dataset's is begun, and brought up to a scan, by a worker.
+
+    A million images take seconds; until the worker has been there nothing is drawn, or what was frozen before goes on.
+    """
+    if is_large(session, dataset):
+        return stored.find_audit(session, dataset.id)
+    return ensure_audit(session, dataset, settings, now)
+
+
+def is_large(session: Session, dataset: Dataset) -> bool:
+    """Whether freezing a dataset is not for somebody who waits for an image."""
+    return count_images(session, dataset.id)[0] > AT_ONCE
+
+
+def begin_any(database: Database, settings: ReviewSettings, clock: Clock) -> bool:
+    """Begin the audit of a large dataset after a scan, or bring it up to that; whether there was one to do."""
+    if settings.audit_share <= 0:
+        return False
+    with database.read() as session:
+        due = [dataset for dataset in list_datasets(session, archived=False) if _waits_for_worker(session, dataset)]
+    if not due:
+        return False
+    with database.write() as session:
+        return ensure_audit(session, due[0], settings, clock()) is not None
+
+
+def _waits_for_worker(session: Session, dataset: Dataset) -> bool:
+    if dataset.detector_id is None or find_open_scan(session, dataset.id) is not None:
+        return False
+    audit = stored.find_audit(session, dataset.id)
+    is_due = audit is None or audit.scan_id != stored.find_latest_scan(session, dataset.id)
+    return is_due and is_large(session, dataset)
 
 
 def _freeze(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from app.config import ReviewSettings
 from app.domain.drawing import Deal, deal
-from app.services.audits import ensure_audit, is_certified
+from app.services.audits import find_or_begin, is_certified
 from app.storage import audit_looks as looks
 from app.storage import queue as stored
 from app.storage.audit_looks import Asker, Look
@@ -37,7 +37,7 @@ class Dealer:
     def begin(self, *, always: bool) -> None:
         """Begin the audit, or go on with it; where no draws are to be woven in only if it is wanted ``always``."""
         if always or self._settings.audit_share > 0:
-            self.audit = ensure_audit(self._session, self._dataset, self._settings, self._asker.now)
+            self.audit = find_or_begin(self._session, self._dataset, self._settings, self._asker.now)
 
     @property
     def weaves(self) -> bool:

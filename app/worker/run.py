@@ -9,6 +9,7 @@ import structlog
 
 from app.config import Settings
 from app.services.audit_page import refresh_forecasts
+from app.services.audits import begin_any
 from app.services.clock import Clock, utc_now
 from app.services.exports import claim_export, run_export
 from app.services.learning import learn_any
@@ -117,6 +118,8 @@ class Worker:
             if learn_any(self._database, self._settings, self._clock, self._stopped, failed):
                 return True
             if forget_removed(self._database, self._stopped):
+                return True
+            if begin_any(self._database, self._settings.review, self._clock):
                 return True
             return refresh_forecasts(self._database, self._settings.review, self._clock)
 

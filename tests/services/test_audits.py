@@ -15,7 +15,7 @@ from app.config import Settings
 from app.domain.consensus import Consensus
 from app.domain.reviewing import Source, Verdict
 from app.services.audit_page import refresh_forecasts, view_audit_page
-from app.services.audits import ensure_audit
+from app.services.audits import begin_any, ensure_audit
 from app.services.certificates import certificate_document, certify
 from app.services.certifying import read_audit
 from app.services.handing_out import QueueName, next_items
@@ -111,6 +111,23 @@ def test_an_audit_begins_with_the_first_next_after_a_scan(workshop: Workshop) ->
         ("negative", "agreeing", 18),
     ]
     assert sorted(members) == [(nr, at) for nr, images in ((1, 3), (2, 27), (3, 2), (4, 18)) for at in range(images)]
+
+
+def test_nobody_waits_for_a_large_dataset_to_be_frozen(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker does it after the scan, and again after the next; meanwhile there are open images, and no draws."""
+    monkeypatch.setattr("app.services.audits.AT_ONCE", 10)
+    workshop.ready(many(10, 10))
+    review = workshop.settings.review
+    assert ask(workshop) == []
+    assert [item.blind for item in ask(workshop, 2, "all")] == [False, False]
+    assert begin_any(workshop.database, review, workshop.clock)
+    first = current(workshop)
+    assert not begin_any(workshop.database, review, workshop.clock)
+    assert ask(workshop)[0].blind
+    workshop.scan(1)
+    assert begin_any(workshop.database, review, workshop.clock)
+    assert current(workshop).id == first.id
+    assert not begin_any(workshop.database, review, workshop.clock)
 
 
 def test_none_begins_while_nothing_is_woven_in(workshop: Workshop, settings: Settings) -> None:
