@@ -99,6 +99,7 @@ def give_review(
         if repeated is not None:
             return repeated
         _check_boxes(session, image_id, new.boxes)
+        get_record(session, image_id)  # one that is not there is said before anything is asked of it
         look = find_asked(session, image_id, new.seen_review_id, blind=new.blind)
         review = append(session, clock, image_id, new)
         item = get_item(session, image_id)

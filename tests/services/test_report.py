@@ -23,6 +23,7 @@ from app.services.report_examples import embed_pictures
 from app.services.report_files import check_report_path, report_document, report_file_name, report_json, write_report
 from app.services.reviews import NewReview, give_review
 from app.services.sign_offs import sign_off
+from app.storage.audits import Audit as StoredAudit
 from app.web.report_file import render_report
 from tests.parts import Workshop, draw, names, tree
 
@@ -275,7 +276,8 @@ def test_an_audit_is_told_in_words(called: Workshop, outside: int, says: str) ->
     tallies = {"football": Tally(1000 + outside, 200, 2, outside), "background": Tally(0, 0, 0)}
     certificate = certify_audit(0.05, Audit(1, 7, (AuditStratum(1, "0.0 to 0.5", record),)), tallies, error)
     report = report_on(called)
-    document = certificate_document(CertificateView(called.clock(), certificate, None))
+    kept = StoredAudit(1, 1, 1, 7, 0.05, (0.5, 20.0), 1, 0.01, 1, called.clock(), 4, 4, None)
+    document = certificate_document(CertificateView(called.clock(), certificate, None, kept, {}))
     html = html_of(called, _with_certificate(report, document))
     assert says in html
     for text in ("0.0 to 0.5", "said no although the object was there", *certificate.assumptions, *error.assumptions):
