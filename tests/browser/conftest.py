@@ -91,6 +91,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
         "TOUCHLINE_DATASETS__ALLOWED_ROOTS": json.dumps([str(folder)]),
         "TOUCHLINE_REVIEW__LEASE_S": "2",  # one test's tab must not keep images from the next
         "TOUCHLINE_REVIEW__AUDIT_SHARE": "0",  # chance stays out of what is not about it
+        "TOUCHLINE_REVIEW__SECOND_OPINION": "1",  # and flags that come and go with what a worker learns meanwhile
     }
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments]
     with (folder / "serve.log").open("wb") as log:

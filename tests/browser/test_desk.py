@@ -114,6 +114,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     environment = bare_environment() | {
         "TOUCHLINE_DATA_DIR": str(settings.data_dir),
         "TOUCHLINE_REVIEW__LEASE_S": "1",
+        "TOUCHLINE_REVIEW__AUDIT_SHARE": "0",  # no blind card by chance
     }
     running = Desk(folder, port, environment)
     running.start()
