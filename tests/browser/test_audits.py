@@ -1,22 +1,29 @@
 """Draws in a real browser: nothing gives the answer away, and what the detector sees is asked about once more."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.conftest import Server, Tab
+from tests.browser.conftest import Server, Tab, serving
 from tests.browser.looking import find_violations
 from tests.browser.test_whole_loop import press
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of these tests' own: what waits for a blind answer, and a dataset more, are not for the others."""
+    with serving(tmp_path_factory.mktemp("audits")) as running:
+        yield running
 
 
 @pytest.fixture
 def drawn(server: Server) -> dict[str, Any]:
     """A scanned dataset of this test's own."""
-    root = server.data / f"audit-{uuid4()}"
+    root = server.data / f"audit-{uuid4().hex[:6]}"
     server.run("demo", "--images", "24", "--seed", "6", "--dest", str(root))
     dataset: dict[str, Any] = json.loads(server.run("add", str(root), "--name", root.name, "--json"))
     server.run("scan", root.name, "--wait", "--json")
