@@ -1,39 +1,28 @@
 """Exact copies and pictures that look alike: finding them after a scan, and showing them side by side."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from multiprocessing import get_context, parent_process
-from threading import Thread
-from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
 from app.domain.duplicates import DISTANCE, NEIGHBOURS, as_hashes, find_neighbours
+from app.services.apart import work_apart
 from app.storage import duplicates as stored
 from app.storage.database import Database
 from app.storage.datasets import MAX_ID
 from app.storage.duplicates import Near
 from app.storage.tallies import count_images
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
 log = structlog.get_logger()
 READ = 10_000  #: hashes read at a time
 WRITE = 200  #: images whose near duplicates are written in one transaction
 APART_FROM = 2_000  #: images; a search among more than so many has a process of its own
-LOOK_UP_S = 0.5  #: how often it is asked meanwhile whether to stop
 MARK = 200  #: hashes whose images are marked in one transaction
 ACROSS = 4  #: neighbours kept from the other folder, however many nearer ones lie in an image's own
 RULES = f"{DISTANCE} {NEIGHBOURS} {ACROSS}"  #: part of the digest: other rules, another search
-
-
-class SearchLostError(Exception):
-    """The process that searched ended without an answer, as when memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +60,7 @@ def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], 
     it anew.
 
     Raises:
-        SearchLostError: the process that searched ended without an answer.
+        WorkLostError: the process that searched ended without an answer.
     """
     with database.read() as session:
         images, _ = count_images(session, dataset_id)
@@ -80,46 +69,10 @@ def find_duplicates(database: Database, dataset_id: int, stopping: Callable[[], 
     if images <= APART_FROM:
         found: Found | None = search_duplicates(database, dataset_id)
     else:
-        found = _search_apart(database.url, dataset_id, stopping)
+        found = work_apart(database.url, search_duplicates, (dataset_id,), stopping)
     if found is not None and found.searched:
         log.info("duplicates searched", dataset=dataset_id, images=found.images, pairs=found.pairs)
     return found
-
-
-def _search_apart(url: str, dataset_id: int, stopping: Callable[[], bool]) -> Found | None:
-    context = get_context("spawn")
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_search_and_send, args=(url, dataset_id, sending), name="duplicates", daemon=True)
-    process.start()
-    sending.close()
-    try:
-        while not receiving.poll(LOOK_UP_S):
-            if stopping():
-                return None
-        found: Found = receiving.recv()
-    except EOFError as error:
-        msg = "the process that searched for duplicates ended without an answer"
-        raise SearchLostError(msg) from error
-    else:
-        return found
-    finally:
-        process.kill()
-        process.join()
-        receiving.close()
-
-
-def _search_and_send(url: str, dataset_id: int, sending: "Connection[Found, None]") -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
-    database = Database(url)
-    sending.send(search_duplicates(database, dataset_id))
-    database.dispose()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # every transaction is whole, and until the last one nothing is known of the search
 
 
 def search_duplicates(database: Database, dataset_id: int) -> Found:

@@ -7,12 +7,13 @@ from pathlib import PurePosixPath
 from time import monotonic
 from uuid import uuid4
 
-from app.domain.flagging import Copies, Flag, FlagReason, find_flags
+from app.domain.flagging import Copies, Flag, FlagReason
 from app.domain.images import Side
 from app.domain.reviewing import ReviewFact, Verdict, final_side, find_effective
 from app.errors import InvalidInputError, NotFoundError
 from app.services.cursors import decode_cursor, decode_cut, encode_cursor, encode_cut
 from app.services.datasets import DatasetView, get_dataset, view_dataset
+from app.services.flags import flags_of
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
 from app.storage.browsing import LAST_ID, START, Cut, Wanted, scores_of_image, walk
@@ -144,15 +145,7 @@ def _elsewhere(session: Session, record: ImageRecord) -> Copies | None:
 def _item(
     record: ImageRecord, dataset: Dataset, boxes: Sequence[DetectionRecord], elsewhere: Copies | None
 ) -> ImageItem:
-    flags = find_flags(
-        record.given,
-        record.score,
-        dataset.threshold,
-        dataset.labels,
-        record.unreadable,
-        elsewhere,
-        record.doubt,
-    )
+    flags = flags_of(record, dataset, elsewhere)
     return ImageItem(record, dataset, tuple(boxes) if record.score is not None else (), flags)
 
 

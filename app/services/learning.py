@@ -67,13 +67,10 @@ def learn_any(
     due = next((number for number, count in verdicts.items() if is_due(count, known.get(number))), None)
     if due is None:
         return False
-    try:
-        learn(database, settings, clock, due, stopping)
-    except Exception:  # people go on in the order that there is
-        log.exception("learning from verdicts failed", dataset=due)
-        failed[due] = verdicts[due]
-    else:
+    if _try_to_learn(database, settings, clock, due, stopping):
         failed.pop(due, None)
+    else:
+        failed[due] = verdicts[due]
     return True
 
 
@@ -89,15 +86,24 @@ def learn_after_scan(
 ) -> None:
     """Fit anew where something had been learned or can be: the scan has brought scores that the last fit did not see.
 
-    Scores are worth having without it, so a failure is only logged; the next verdicts bring another try.
+    Scores are worth having without it; after a failure the next verdicts bring another try.
     """
+    with database.read() as session:
+        enough = fits.count_sided_verdicts(session).get(dataset_id, 0) >= FIRST
+    if enough:
+        _try_to_learn(database, settings, clock, dataset_id, stopping)
+
+
+def _try_to_learn(
+    database: Database, settings: Settings, clock: Clock, dataset_id: int, stopping: Callable[[], bool]
+) -> bool:
+    """Fit a dataset; False if that failed, with the reason in the log."""
     try:
-        with database.read() as session:
-            enough = fits.count_sided_verdicts(session).get(dataset_id, 0) >= FIRST
-        if enough:
-            learn(database, settings, clock, dataset_id, stopping)
-    except Exception:
-        log.exception("learning from verdicts failed; the scan's scores are stored", dataset=dataset_id)
+        learn(database, settings, clock, dataset_id, stopping)
+    except Exception:  # any error would end the worker, and with it scans and moves that need no fit
+        log.exception("learning from verdicts failed; the queue keeps the order it has", dataset=dataset_id)
+        return False
+    return True
 
 
 def learn(

@@ -9,10 +9,11 @@ from itertools import chain
 from typing import Any
 
 from app.domain.consensus import Unsettled
-from app.domain.flagging import Copies, find_flags
+from app.domain.flagging import Copies
 from app.domain.images import Side
 from app.domain.relocation import Candidate, Omission, Placement, decide, plan_placements
 from app.services.audit_files import find_probabilities
+from app.services.flags import flags_of
 from app.services.reviews import format_time
 from app.services.sign_offs import SignOffView, find_sign_off
 from app.storage.database import Session
@@ -28,15 +29,7 @@ SOMEWHERE = Copies(1, "")  #: of a flag nothing but its reason is released
 def candidate_of(record: ImageRecord, dataset: Dataset, *, contradicted: bool = False) -> Candidate:
     """An image as the plan sees it; ``contradicted`` if people called an exact copy of it the other label."""
     elsewhere = SOMEWHERE if record.duplicate_conflict else None
-    flags = find_flags(
-        record.given,
-        record.score,
-        dataset.threshold,
-        dataset.labels,
-        record.unreadable,
-        elsewhere,
-        record.doubt,
-    )
+    flags = flags_of(record, dataset, elsewhere)
     pattern = dataset.positive_pattern if record.given is Side.POSITIVE else dataset.negative_pattern
     return Candidate(
         image_id=record.id,

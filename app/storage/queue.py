@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.images import Side
@@ -17,6 +17,7 @@ from app.storage.images import ImageRecord, in_conflict, uncalled
 from app.storage.tables import ImageRow, LeaseRow, ScoreRow, StandingRow
 
 Key = InstrumentedAttribute[float]
+_Scores = Select[str, float, float, int]  #: given label, score, rank, image
 FIRST = -2.0  #: less than minus any suspicion
 
 
@@ -70,8 +71,24 @@ def _of_nobody_else(client: str | None, now: datetime) -> Any:
     return and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or ""))
 
 
-def _not_in_conflict() -> ColumnElement[bool]:
-    return ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict)
+def _free(dataset: Dataset, client: str | None, now: datetime) -> _Scores:
+    """Scores of the detector in force whose image is in nobody else's hand, waits for no blind answer, and has no copy
+    in the other folder."""
+    return (
+        select(ScoreRow.given, ScoreRow.score, ScoreRow.rank, ScoreRow.image_id)
+        .outerjoin(LeaseRow, _of_nobody_else(client, now))
+        .where(
+            ScoreRow.detector_id == dataset.detector_id,
+            LeaseRow.image_id.is_(None),
+            ~is_pending(ScoreRow.image_id),
+            ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
+        )
+    )
+
+
+def _in_order(query: _Scores, key: Key, limit: int, *, backwards: bool) -> _Scores:
+    order = (key.desc(), ScoreRow.image_id.desc()) if backwards else (key, ScoreRow.image_id)
+    return query.order_by(*order).limit(limit)
 
 
 def _ranked(
@@ -88,22 +105,13 @@ def _ranked(
 ) -> list[Place]:
     """Flagged or agreeing images, called or not, by the learned rank; each of the four is a stretch of an index."""
     read = _Range() if after is None else _beyond(after, ScoreRow.rank, backwards=backwards)
-    query = (
-        select(ScoreRow.given, ScoreRow.score, ScoreRow.rank, ScoreRow.image_id)
-        .outerjoin(LeaseRow, _of_nobody_else(client, now))
-        .where(
-            ScoreRow.dataset_id == dataset.id,
-            ScoreRow.detector_id == dataset.detector_id,
-            ScoreRow.flagged if flag else ~ScoreRow.flagged,
-            ScoreRow.called if done else ~ScoreRow.called,
-            *read.conditions(ScoreRow.rank),
-            LeaseRow.image_id.is_(None),
-            ~is_pending(ScoreRow.image_id),
-            _not_in_conflict(),
-        )
+    query = _free(dataset, client, now).where(
+        ScoreRow.dataset_id == dataset.id,
+        ScoreRow.flagged if flag else ~ScoreRow.flagged,
+        ScoreRow.called if done else ~ScoreRow.called,
+        *read.conditions(ScoreRow.rank),
     )
-    order = (ScoreRow.rank.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.rank, ScoreRow.image_id)
-    rows = session.execute(query.order_by(*order).limit(limit))
+    rows = session.execute(_in_order(query, ScoreRow.rank, limit, backwards=backwards))
     return [Place(row.rank, row.image_id, Side(row.given), row.score) for row in rows]
 
 
@@ -122,23 +130,15 @@ def _doubted(
     read = _flag_edge(given, dataset.threshold, flagged=False)
     if after is not None:
         read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
-    query = (
-        select(ScoreRow.score, ScoreRow.image_id)
-        .outerjoin(LeaseRow, _of_nobody_else(client, now))
-        .where(
-            ScoreRow.image_id.in_(doubted_of(dataset.id, dataset.detector_id)),
-            ScoreRow.detector_id == dataset.detector_id,
-            ScoreRow.given == given,
-            *read.conditions(ScoreRow.against),
-            LeaseRow.image_id.is_(None),
-            ~is_pending(ScoreRow.image_id),
-            _not_in_conflict(),
-        )
+    query = _free(dataset, client, now).where(
+        ScoreRow.image_id.in_(doubted_of(dataset.id, dataset.detector_id)),
+        ScoreRow.given == given,
+        *read.conditions(ScoreRow.against),
     )
     if not called:
         query = query.where(~ScoreRow.called)
-    order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
-    return [place_of(given, row.score, row.image_id) for row in session.execute(query.order_by(*order).limit(limit))]
+    rows = session.execute(_in_order(query, ScoreRow.against, limit, backwards=backwards))
+    return [place_of(given, row.score, row.image_id) for row in rows]
 
 
 def _places_of_label(
@@ -153,18 +153,7 @@ def _places_of_label(
     now: datetime,
     limit: int,
 ) -> list[Place]:
-    query = (
-        select(ScoreRow.score, ScoreRow.image_id)
-        .outerjoin(LeaseRow, _of_nobody_else(client, now))
-        .where(
-            ScoreRow.dataset_id == dataset.id,
-            ScoreRow.detector_id == dataset.detector_id,
-            ScoreRow.given == given,
-            LeaseRow.image_id.is_(None),
-            ~is_pending(ScoreRow.image_id),
-            _not_in_conflict(),
-        )
-    )
+    query = _free(dataset, client, now).where(ScoreRow.dataset_id == dataset.id, ScoreRow.given == given)
     if not called:
         query = query.where(~ScoreRow.called)
     if flagged is False:
@@ -173,8 +162,7 @@ def _places_of_label(
     if after is not None:
         read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
     query = query.where(*read.conditions(ScoreRow.against))
-    order = (ScoreRow.against.desc(), ScoreRow.image_id.desc()) if backwards else (ScoreRow.against, ScoreRow.image_id)
-    rows = session.execute(query.order_by(*order).limit(limit))
+    rows = session.execute(_in_order(query, ScoreRow.against, limit, backwards=backwards))
     return [place_of(given, row.score, row.image_id) for row in rows]
 
 

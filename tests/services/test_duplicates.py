@@ -16,8 +16,9 @@ from app.domain.flagging import FlagReason
 from app.domain.relocation import Mode
 from app.services import duplicates, scanning
 from app.services.alike import list_duplicates, similar_images, view_duplicates
+from app.services.apart import WorkLostError
 from app.services.certificates import certificate_document, certify
-from app.services.duplicates import SearchLostError, find_duplicates
+from app.services.duplicates import find_duplicates
 from app.services.images import ImageQuery, list_items
 from app.services.relocations import plan_relocation
 from app.services.sign_offs import find_sign_off, sign_off
@@ -62,7 +63,7 @@ def scene(path: Path, seed: int, **options: int) -> Image.Image:
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every search has a process of its own."""
     monkeypatch.setattr(duplicates, "APART_FROM", 0)
-    monkeypatch.setattr(duplicates, "LOOK_UP_S", 0.01)
+    monkeypatch.setattr("app.services.apart.LOOK_UP_S", 0.01)
 
 
 def near_rows(workshop: Workshop) -> list[tuple[int, ...]]:
@@ -96,7 +97,7 @@ def test_a_search_that_dies_says_so(workshop: Workshop, root: Path, capfd: pytes
     with workshop.database.write() as session:
         session.execute(text("ALTER TABLE near_duplicates RENAME TO gone"))
         session.execute(text("UPDATE datasets SET near_searched = NULL"))
-    with pytest.raises(SearchLostError, match="ended without an answer"):
+    with pytest.raises(WorkLostError, match="ended without an answer"):
         find_duplicates(workshop.database, 1)
     assert "no such table: near_duplicates" in capfd.readouterr().err
 
