@@ -117,14 +117,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="package")
-def scanned(server: Server) -> dict[str, Any]:
-    """A small contaminated demo, registered and scanned by the worker with the built-in D-FINE."""
+def register_demo(server: Server) -> dict[str, Any]:
+    """A small contaminated demo, registered and scanned by the server's worker with the built-in D-FINE."""
     server.run("demo", "--images", "40", "--seed", "11", "--dest", str(server.data / "demo"))
     dataset: dict[str, Any] = json.loads(server.run("add", str(server.data / "demo"), "--name", "demo", "--json"))
     scan = json.loads(server.run("scan", "demo", "--wait", "--json"))
     assert scan["status"] == "done"
     return dataset
+
+
+@pytest.fixture(scope="package")
+def scanned(server: Server) -> dict[str, Any]:
+    """The dataset that most tests share."""
+    return register_demo(server)
 
 
 @dataclass

@@ -2,15 +2,29 @@
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.conftest import Server, Tab
+from tests.browser.conftest import Server, Tab, register_demo, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this test's own: what another test's tab still has in hand would be missing among the flags."""
+    with serving(tmp_path_factory.mktemp("loop")) as running:
+        yield running
+
+
+@pytest.fixture
+def scanned(server: Server) -> dict[str, Any]:
+    """A small contaminated demo, scanned there."""
+    return register_demo(server)
 
 
 def read_truth(root: Path) -> dict[str, str]:
