@@ -1,6 +1,4 @@
-"""Recompute a certificate's bounds from the verdicts beside it, without Touchline: numpy and scipy alone.
-
-    python scripts/check_certificate.py FOLDER        (a cleaned set, with audit.csv and certificate.json)
+"""Recompute a certificate's bounds without Touchline: python scripts/check_certificate.py FOLDER (a cleaned set).
 
 Prints what the certificate says and what was found; exit status 0: all agree, 1: they do not. Verdicts of the audit
 stand in the order in which their images left the pool: a draw when it was drawn. docs/certificate.md has the method.
@@ -71,8 +69,9 @@ def figures(said: dict[str, Any], rows: list[dict[str, str]]) -> Iterator[tuple[
 if __name__ == "__main__":
     folder, agreed = Path(sys.argv[1]), True
     certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    audit = certificate["audit"] or sys.exit("the certificate is of no audit: it bounds nothing, nothing to recompute")
     with (folder / "audit.csv").open(encoding="utf-8", newline="") as file:
-        verdicts = [row for row in csv.DictReader(file) if row["audit"] == str(certificate["audit"]["number"])]
+        verdicts = [row for row in csv.DictReader(file) if row["audit"] == str(audit["number"])]
     for figure, claimed, computed in figures(certificate, verdicts):
         agreed &= abs(claimed - computed) < 1e-9
         print("agree   " if abs(claimed - computed) < 1e-9 else "DISAGREE", f"{figure}: {claimed}, found {computed}")

@@ -37,6 +37,7 @@ from app.storage.migrating import migrate
 FIRST = 5_000  #: images after which memory is taken for settled
 SETTLED = f"rss_mb_at_{FIRST}"
 FOLDERS = 100
+FEATURES = 256  #: numbers, as in app.detector.network, whose import would load torch
 
 
 class CornerDetector:
@@ -54,8 +55,9 @@ class CornerDetector:
         return Prepared(width, height, (View(pixels, Box(0, 0, width, height)),))
 
     def look(self, prepared: Sequence[Prepared]) -> list[Sight]:
-        """See :class:`app.detector.base.Detector`."""
-        return [Sight(found) for found in self.detect(prepared)]
+        """See :class:`app.detector.base.Detector`. Features as long as D-FINE's, which a scan holds and writes."""
+        features = np.zeros(FEATURES, "<f2").tobytes()
+        return [Sight(found, features) for found in self.detect(prepared)]
 
     def detect(self, prepared: Sequence[Prepared]) -> list[list[Detection]]:
         """See :class:`app.detector.base.Detector`."""

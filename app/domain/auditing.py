@@ -12,6 +12,10 @@ from app.domain.evidence import Evidence, Record
 from app.domain.reviewer_error import ReviewerError
 
 NO_AUDIT = "no audit has been drawn: nothing is known of the images nobody has looked at"
+SCANNED_SINCE = (
+    "a scan has begun since it was last looked for new images: until a worker has done so after the scan, "
+    "every unreviewed image counts as wrong"
+)
 ASSUMPTIONS = ("a person's verdict on an image is right", "the files are those that were scanned")
 AUDIT_ASSUMPTIONS = (
     "each draw was uniform over the images of its stratum that had no verdict at that moment",
@@ -185,7 +189,7 @@ def certify_audit(
 def audited_bound(tally: Tally, evidence: Sequence[Evidence], left_upper: int, strata: Sequence[AuditStratum]) -> Bound:
     """A row of the certificate: ``left_upper`` in the strata, all that is in none, and no more than is left.
 
-    The strata may hold flagged images too, which are not released; a bound on all of them bounds the rest.
+    The strata may hold images that were flagged since and are not released; a bound on all of them bounds the rest.
     """
     upper = min(left_upper + tally.outside, tally.left)
     expected = min(sum(each.expected_left for each in evidence) + tally.outside, tally.left)
@@ -202,7 +206,10 @@ def audited_bound(tally: Tally, evidence: Sequence[Evidence], left_upper: int, s
 
 
 def _outside_reason(images: int) -> str:
-    return f"{images} unreviewed images came after the audit began: they count as wrong until somebody has called them"
+    return (
+        f"{images} unreviewed images came after the audit began, or lost their flag since: "
+        "they count as wrong until somebody has called them"
+    )
 
 
 def _row(stratum: AuditStratum, left_upper: int) -> StratumRow:

@@ -9,7 +9,7 @@ from app.domain.reviewing import Verdict
 from app.services.certificates import certificate_document, view_certificate
 from app.services.reviews import format_time
 from app.storage import audits as stored
-from app.storage.audit_records import Left, iter_left
+from app.storage.audit_records import Left, iter_apart, iter_left
 from app.storage.audits import Audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
@@ -19,9 +19,16 @@ Row = list[object]
 
 
 def iter_audit_rows(session: Session, dataset: Dataset) -> Iterator[Row]:
-    """The rows of audit.csv: of each audit what left its pool, in that order; see ``docs/certificate.md``."""
+    """The rows of audit.csv: of each audit what left its pool, in that order; see ``docs/certificate.md``.
+
+    Verdicts on images that are in no audit come last, without a number of one.
+    """
     for audit in stored.list_audits(session, dataset.id):
         yield from _rows_of(session, dataset, audit)
+    for apart in iter_apart(session, dataset.id):
+        given = dataset.labels.name(apart.given)
+        said = [apart.verdict.value, apart.reviewer, format_time(apart.reviewed_at)]
+        yield ["", "", "", apart.path, apart.sha256, given, "", *said]
 
 
 def _rows_of(session: Session, dataset: Dataset, audit: Audit) -> Iterator[Row]:
@@ -54,21 +61,6 @@ def _who_said(left: Left) -> tuple[str, str, str]:
         return (left.given.value if left.state == stored.RIGHT else ""), "", ""
     moment = "" if left.reviewed_at is None else format_time(left.reviewed_at)
     return left.verdict.value, left.reviewer or "", moment
-
-
-def find_probabilities(session: Session, dataset: Dataset) -> dict[int, float]:
-    """Images that were drawn in the audit in force, each with the probability that it had then, where it counts."""
-    audit = stored.find_audit(session, dataset.id)
-    if audit is None:
-        return {}
-    sizes = {stratum.number: stratum.images for stratum in stored.list_strata(session, audit.id)}
-    telling = stored.list_telling(session, audit.id)
-    first_open = stored.find_first_open(telling)
-    return {
-        each.image_id: 1 / (sizes[each.stratum] - each.out_before)
-        for each in telling
-        if each.drawn and (first_open is None or each.place < first_open)
-    }
 
 
 def write_certificate(session: Session, dataset: Dataset) -> bytes:

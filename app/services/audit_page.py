@@ -5,9 +5,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from app.config import ReviewSettings
-from app.domain.auditing import Bound, Certificate
+from app.domain.auditing import SCANNED_SINCE, Bound, Certificate
 from app.services.audits import forecast, keep_bound
-from app.services.certifying import certify_dataset
+from app.services.certifying import certify_dataset, is_stale
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, view_dataset
 from app.storage.audit_records import Point, list_points
@@ -90,10 +90,10 @@ def _view(audit: Audit, certificate: Certificate, goal: float) -> AuditView:
 
 
 def _draw(points: list[Point], certificate: Certificate, goal: float, now: datetime) -> Chart | None:
-    """Steps from point to point; the present state is the last, whatever was kept."""
+    """Steps from point to point; the present state is the last, whatever was kept, unless a scan is under way."""
     overall = certificate.overall
     kept = [point for point in points if point.draws < overall.audited]
-    if overall.audited:
+    if overall.audited and SCANNED_SINCE not in certificate.invalid_reasons:
         kept.append(Point(overall.audited, overall.images, overall.errors_upper, overall.rate_upper, now))
     if len(kept) < 2:
         return None
@@ -120,7 +120,9 @@ def refresh_forecasts(database: Database, settings: ReviewSettings, clock: Clock
         due = [
             (dataset, audit)
             for dataset in list_datasets(session, archived=False)
-            if (audit := find_audit(session, dataset.id)) is not None and _is_due(audit, settings.audit_goal)
+            if (audit := find_audit(session, dataset.id)) is not None
+            and _is_due(audit, settings.audit_goal)
+            and not is_stale(session, dataset, audit)
         ]
         if not due:
             return False

@@ -9,7 +9,7 @@ from app.domain.bounds import risk_of_audit
 from app.domain.evidence import Prior
 from app.domain.forecasting import draws_needed
 from app.domain.reviewing import Verdict
-from app.services.certifying import RISK, certify_dataset, read_audit
+from app.services.certifying import RISK, certify_dataset, is_large, is_stale, read_audit
 from app.services.clock import Clock
 from app.services.images import ImageItem
 from app.storage import audit_freezing as freezing
@@ -23,11 +23,9 @@ from app.storage.datasets import Dataset, list_datasets
 from app.storage.images import DetectionRecord
 from app.storage.reviews import find_review
 from app.storage.scans import find_open_scan
-from app.storage.tallies import count_images
 
 FORECAST = ("needed", "needed_at", "needed_for")  #: what is kept of a forecast beside the bound
 SEED_BITS = 53  #: a whole number in every reader of JSON
-AT_ONCE = 50_000  #: images up to which whoever asks for the next image waits for the strata to be frozen
 IMAGES_A_CHANGE = 20_000  #: the bound is weighed anew for the goal after one change for each so many images
 
 
@@ -37,7 +35,8 @@ def ensure_audit(
     """The audit in force; it begins with the first call after a scan. None where nothing has been scanned.
 
     After a later scan it goes on, unless the images that came, changed or went since the freeze are more than the goal
-    allows to be wrong: then the next audit begins. One of which nothing was drawn yet is simply frozen anew.
+    allows to be wrong: then the next audit begins. One of which nothing was drawn yet is simply frozen anew, also when
+    the threshold was moved.
     """
     audit = stored.find_audit(session, dataset.id)
     scan_id = stored.find_latest_scan(session, dataset.id)
@@ -45,21 +44,26 @@ def ensure_audit(
         return audit
     if audit is None:
         return _freeze(session, dataset, settings, now, scan_id, 1, seed)
-    if audit.scan_id == scan_id:
+    if _is_up_to_date(audit, dataset, scan_id):
         return audit
     freezing.note_outside(session, dataset, audit, scan_id)
     freezing.write_off(session, audit.id)
-    new = sum(
-        freezing.count_outside(session, dataset, stored.find_audit(session, dataset.id) or audit, flagged=True).values()
-    )
+    noted = stored.find_audit(session, dataset.id) or audit
+    new = sum(freezing.count_outside(session, dataset, noted).values())
     new += freezing.count_gone(session, audit.id)
-    if audit.draws == 0 and (new or audit.detector_id != dataset.detector_id):
+    frozen_under = audit.detector_id, audit.threshold
+    if audit.draws == 0 and (new or frozen_under != (dataset.detector_id, dataset.threshold)):
         freezing.retire(session, audit, unused=True)
         return _freeze(session, dataset, settings, now, scan_id, audit.number, seed)
     if new > settings.audit_goal * sum(each.images for each in stored.list_strata(session, audit.id)):
         freezing.retire(session, audit, unused=False)
         return _freeze(session, dataset, settings, now, scan_id, audit.number + 1, seed)
     return stored.find_audit(session, dataset.id)
+
+
+def _is_up_to_date(audit: Audit, dataset: Dataset, scan_id: int | None) -> bool:
+    """Whether it was looked for what is outside since the latest scan and, while nothing costs it, the threshold."""
+    return audit.scan_id == scan_id and (audit.draws > 0 or audit.threshold == dataset.threshold)
 
 
 def find_or_begin(session: Session, dataset: Dataset, settings: ReviewSettings, now: datetime) -> Audit | None:
@@ -72,28 +76,25 @@ def find_or_begin(session: Session, dataset: Dataset, settings: ReviewSettings, 
     return ensure_audit(session, dataset, settings, now)
 
 
-def is_large(session: Session, dataset: Dataset) -> bool:
-    """Whether freezing a dataset is not for somebody who waits for an image."""
-    return count_images(session, dataset.id)[0] > AT_ONCE
-
-
 def begin_any(database: Database, settings: ReviewSettings, clock: Clock) -> bool:
     """Begin the audit of a large dataset after a scan, or bring it up to that; whether there was one to do."""
-    if settings.audit_share <= 0:
-        return False
+    begins = settings.audit_share > 0
     with database.read() as session:
-        due = [dataset for dataset in list_datasets(session, archived=False) if _waits_for_worker(session, dataset)]
+        datasets = list_datasets(session, archived=False)
+        due = [dataset for dataset in datasets if _waits_for_worker(session, dataset, begins=begins)]
     if not due:
         return False
     with database.write() as session:
         return ensure_audit(session, due[0], settings, clock()) is not None
 
 
-def _waits_for_worker(session: Session, dataset: Dataset) -> bool:
+def _waits_for_worker(session: Session, dataset: Dataset, *, begins: bool) -> bool:
     if dataset.detector_id is None or find_open_scan(session, dataset.id) is not None:
         return False
     audit = stored.find_audit(session, dataset.id)
-    is_due = audit is None or audit.scan_id != stored.find_latest_scan(session, dataset.id)
+    is_due = (
+        begins if audit is None else not _is_up_to_date(audit, dataset, stored.find_latest_scan(session, dataset.id))
+    )
     return is_due and is_large(session, dataset)
 
 
@@ -127,9 +128,12 @@ def _freeze(
 
 def is_certified(session: Session, dataset: Dataset, audit: Audit, settings: ReviewSettings, now: datetime) -> bool:
     """Whether the certificate says that no more than the goal is wrong; from what is kept, where that is recent."""
+    if is_stale(session, dataset, audit):
+        return False
     kept = audit.kept
     images = 0 if kept is None else int(kept["images"])
-    if kept is None or audit.version - int(kept["version"]) > images // IMAGES_A_CHANGE:
+    moved = kept is not None and kept.get("threshold") != dataset.threshold
+    if kept is None or moved or audit.version - int(kept["version"]) > images // IMAGES_A_CHANGE:
         kept = keep_bound(session, dataset, audit, now)
     return float(kept["rate_upper"]) <= settings.audit_goal
 
@@ -142,6 +146,7 @@ def keep_bound(
     before = told if told is not None else audit.kept or {}
     kept = {name: before[name] for name in FORECAST if name in before} | {
         "version": audit.version,
+        "threshold": dataset.threshold,
         "images": overall.images,
         "audited": overall.audited,
         "rate_upper": overall.rate_upper,

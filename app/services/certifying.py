@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from app.domain.auditing import (
+    SCANNED_SINCE,
     Audit,
     AuditStratum,
     Certificate,
@@ -22,9 +23,10 @@ from app.storage.audit_freezing import count_outside
 from app.storage.database import Session
 from app.storage.datasets import Dataset
 from app.storage.second_looks import count_pairs
-from app.storage.tallies import count_dataset_released
+from app.storage.tallies import count_dataset_released, count_images
 
 RISK = 0.05
+AT_ONCE = 50_000  #: images up to which whoever asks for a page or an image waits while every image is read
 Tallies = tuple[tuple[str, Tally], ...]
 
 
@@ -52,6 +54,21 @@ def read_audit(session: Session, audit: stored.Audit, dataset: Dataset) -> Audit
     )
 
 
+def find_probabilities(session: Session, dataset: Dataset) -> dict[int, float]:
+    """Images that were drawn in the audit in force, each with the probability that it had then, where it counts."""
+    audit = stored.find_audit(session, dataset.id)
+    if audit is None:
+        return {}
+    sizes = {stratum.number: stratum.images for stratum in stored.list_strata(session, audit.id)}
+    telling = stored.list_telling(session, audit.id)
+    first_open = stored.find_first_open(telling)
+    return {
+        each.image_id: 1 / (sizes[each.stratum] - each.out_before)
+        for each in telling
+        if each.drawn and (first_open is None or each.place < first_open)
+    }
+
+
 def _stratum(stratum: stored.Stratum, dataset: Dataset, draws: tuple[Draw, ...], prior: Prior) -> AuditStratum:
     record = Record(
         label=dataset.labels.name(stratum.given),
@@ -72,13 +89,30 @@ def certify_dataset(session: Session, dataset: Dataset, risk: float = RISK) -> C
     """
     counts = count_dataset_released(session, dataset)
     audit = stored.find_audit(session, dataset.id)
-    outside = dict.fromkeys(Side, 0) if audit is None else count_outside(session, dataset, audit)
+    stale = audit is not None and is_stale(session, dataset, audit)
+    outside = {side: counts[side].agreeing for side in Side} if stale else _count_outside(session, dataset, audit)
     tallies = tuple((dataset.labels.name(side), _tally(counts[side], outside[side])) for side in Side)
     if audit is None:
         certificate = certify_without_audit(risk, dict(tallies))
     else:
         certificate = _certify(risk, read_audit(session, audit, dataset), tallies)
+    if stale:
+        certificate = replace(certificate, valid=False, invalid_reasons=(SCANNED_SINCE,))
     return _with_reviewer_error(session, dataset, certificate, counts, tallies)
+
+
+def is_large(session: Session, dataset: Dataset) -> bool:
+    """Whether reading every image of a dataset is not for somebody who waits."""
+    return count_images(session, dataset.id)[0] > AT_ONCE
+
+
+def is_stale(session: Session, dataset: Dataset, audit: stored.Audit) -> bool:
+    """Whether it is not known what is outside an audit, since a scan has begun, and takes too long to be looked up."""
+    return audit.scan_id != stored.find_latest_scan(session, dataset.id) and is_large(session, dataset)
+
+
+def _count_outside(session: Session, dataset: Dataset, audit: stored.Audit | None) -> dict[Side, int]:
+    return dict.fromkeys(Side, 0) if audit is None else count_outside(session, dataset, audit)
 
 
 def _tally(counts: ReleaseCounts, outside: int) -> Tally:

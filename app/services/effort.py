@@ -26,7 +26,6 @@ FOUND = 0.95  #: share of the errors that is to be found
 GOALS = (0.01, 0.005)  #: shares of mislabels that are to be certified
 RISK = 0.05
 WOVEN = 0.15  #: share of verdicts that are audit draws
-BANDS = (0.1,)  #: of the detector's suspicion, between strata
 NO_STRATUM = -1
 LOOK = 20  #: verdicts between two looks at the bound
 
@@ -125,8 +124,7 @@ class _Run:
         self._draws: list[int] = shuffled[~study.disagrees[shuffled]].tolist()[::-1]
         self._order = _in_order(shuffled, np.zeros(total)) if self._at_random else _order_of(study, strategy)
         self._desk = _Desk(np.zeros(total, np.bool_), np.zeros(total, np.bool_), np.full(total, np.nan))
-        bands = np.searchsorted(BANDS, study.suspicion, side="right")
-        self._of = np.where(study.disagrees, NO_STRATUM, bands + (len(BANDS) + 1) * study.images.positive)
+        self._of = np.where(study.disagrees, NO_STRATUM, study.images.positive)
         numbers = np.unique(self._of[self._of != NO_STRATUM]).tolist()
         self._strata = {of: _Stratum(int((self._of == of).sum())) for of in numbers}
         self._wrong = study.truth != study.images.positive

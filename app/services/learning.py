@@ -5,7 +5,7 @@ a tenth more. It leaves a suspicion for each image, which is the order of the qu
 doubts. How the queue stays index-driven although a threshold may move at any moment is told in app/storage/fits.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ from app.domain.flagging import disagrees
 from app.domain.images import Side
 from app.learning.images import TOP, Images, fold_of
 from app.services.apart import work_apart
+from app.services.certifying import find_probabilities
 from app.services.clock import Clock
 from app.services.datasets import get_dataset
 from app.storage import features as stored
@@ -177,6 +178,8 @@ def _histogram(suspicion: NDArray[np.float64]) -> list[int]:
 def read_rows(database: Database, dataset: Dataset, detector_id: int) -> Rows:
     """All scored images of a dataset, read in parts; their features are not among it."""
     parts: list[dict[str, NDArray[Any]]] = []
+    with database.read() as session:
+        drawn = find_probabilities(session, dataset)
     after = 0
     while True:
         with database.read() as session:
@@ -186,11 +189,11 @@ def read_rows(database: Database, dataset: Dataset, detector_id: int) -> Rows:
             after = rows[-1].image_id
             targets = dataset.target_classes or ()
             boxes = stored.list_strongest(session, detector_id, targets, rows[0].image_id, after)
-        parts.append(_columns(rows, boxes))
+        parts.append(_columns(rows, boxes, drawn))
     return _join(parts)
 
 
-def _columns(rows: Sequence[Any], boxes: Sequence[Any]) -> dict[str, NDArray[Any]]:
+def _columns(rows: Sequence[Any], boxes: Sequence[Any], drawn: Mapping[int, float]) -> dict[str, NDArray[Any]]:
     ids = np.array([row.image_id for row in rows], np.int64)
     pixels = np.array([float((row.width or 0) * (row.height or 0)) for row in rows])
     confidences, areas = np.zeros((len(rows), TOP)), np.zeros(len(rows))
@@ -216,13 +219,15 @@ def _columns(rows: Sequence[Any], boxes: Sequence[Any]) -> dict[str, NDArray[Any
         "fold": np.array([fold_of(row.sha256) for row in rows], np.int8),
         "called": np.isin(verdicts, ("positive", "negative")),
         "called_positive": verdicts == "positive",
-        "drawn": np.full(len(rows), np.nan),
+        "drawn": np.array([drawn.get(row.image_id, np.nan) for row in rows], np.float64),
         "opinion": np.zeros(len(rows)),
     }
 
 
 def _join(parts: Sequence[dict[str, NDArray[Any]]]) -> Rows:
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _columns([], [])
+    whole = (
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _columns([], [], {})
+    )
     own = {name: whole.pop(name) for name in ("ids", "rank", "doubted", "flagged")}
     return Rows(**own, images=Images(**whole))
 

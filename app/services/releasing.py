@@ -12,7 +12,7 @@ from app.domain.consensus import Unsettled
 from app.domain.flagging import Copies
 from app.domain.images import Side
 from app.domain.relocation import Candidate, Omission, Placement, decide, plan_placements
-from app.services.audit_files import find_probabilities
+from app.services.certifying import find_probabilities
 from app.services.flags import flags_of
 from app.services.reviews import format_time
 from app.services.sign_offs import SignOffView, find_sign_off

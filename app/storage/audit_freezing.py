@@ -1,8 +1,9 @@
 """Freezing the strata of an audit, and what scans find to have come and gone since: statements over whole sets."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -12,15 +13,7 @@ from app.storage.datasets import Dataset
 from app.storage.images import disagreement, in_conflict, uncalled
 from app.storage.tables import DatasetRow, ImageRow, ScoreRow, StandingRow
 
-BANDS = ("flagged", "agreeing")
-
-
-def band_of_image() -> ColumnElement[str]:
-    """In which band of suspicion an image is frozen: the one place that says so.
-
-    Two bands, not three: each stratum pays for its own ignorance, and flagged images are called one by one anyway.
-    """
-    return case((disagreement(), BANDS[0]), else_=BANDS[1])
+AGREEING = "agreeing"  #: the one band there is: each stratum pays for its own ignorance
 
 
 def _spoken() -> ColumnElement[bool]:
@@ -40,9 +33,11 @@ def _scored(dataset: Dataset) -> ColumnElement[bool]:
 
 
 def freeze(session: Session, dataset: Dataset, **values: Any) -> Audit | None:
-    """Freeze the strata over all scored images of a dataset, in statements over the whole set; None if there are none.
+    """Freeze the strata over all agreeing images of a dataset, in statements over the whole set; None without any.
 
-    ``values`` are columns of the audit. Ordinals go by id, which says nothing of folder or name.
+    Flagged images are in none: they go out only once somebody has called them, and strata full of mislabels, under a
+    prior that expects few, would widen every bound. ``values`` are columns of the audit. Ordinals go by id, which says
+    nothing of folder or name.
     """
     audit_id = session.execute(
         insert(AuditRow)
@@ -53,14 +48,12 @@ def freeze(session: Session, dataset: Dataset, **values: Any) -> Audit | None:
     if not numbers:
         session.execute(delete(AuditRow).where(AuditRow.id == audit_id))
         return None
-    band = band_of_image()
-    number = case(*((and_(ScoreRow.given == given, band == name), nr) for (given, name), nr in numbers.items()))
     spoken, state = _spoken(), _state()
-    ordinal = func.row_number().over(partition_by=(ScoreRow.given, band), order_by=ScoreRow.image_id) - 1
+    ordinal = func.row_number().over(partition_by=ScoreRow.given, order_by=ScoreRow.image_id) - 1
     members = (
         select(
             literal(audit_id),
-            number,
+            case(*((ScoreRow.given == given, number) for given, number in numbers.items())),
             ordinal,
             ScoreRow.image_id,
             ScoreRow.sha256,
@@ -70,42 +63,39 @@ def freeze(session: Session, dataset: Dataset, **values: Any) -> Audit | None:
         )
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .where(_scored(dataset))
+        .where(_scored(dataset), ~disagreement())
     )
     columns = ["audit_id", "stratum", "ordinal", "image_id", "sha256", "place", "state", "telling"]
     session.execute(insert(MemberRow).from_select(columns, members))
     return find_audit(session, dataset.id)
 
 
-def _freeze_strata(session: Session, dataset: Dataset, audit_id: int) -> dict[tuple[str, str], int]:
-    """Count and store the strata that hold images: their numbers by given label and band."""
+def _freeze_strata(session: Session, dataset: Dataset, audit_id: int) -> dict[str, int]:
+    """Count and store the strata that hold images: their numbers by given label."""
     state = _state()
     each = (
         select(
             ScoreRow.given,
-            band_of_image().label("band"),
             case((_spoken(), 1), else_=0).label("left_pool"),
             case((state.is_not(None), 1), else_=0).label("reviewed"),
             case((state == WRONG, 1), else_=0).label("found"),
         )
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .where(_scored(dataset))
+        .where(_scored(dataset), ~disagreement())
         .subquery()
     )
     sums = [func.sum(column).label(column.name) for column in (each.c.left_pool, each.c.reviewed, each.c.found)]
-    rows = session.execute(
-        select(each.c.given, each.c.band, func.count().label("images"), *sums).group_by(each.c.given, each.c.band)
-    ).all()
-    numbers: dict[tuple[str, str], int] = {}
-    for row in sorted(rows, key=lambda row: (row.given != Side.POSITIVE, BANDS.index(row.band))):
-        numbers[row.given, row.band] = len(numbers) + 1
+    rows = session.execute(select(each.c.given, func.count().label("images"), *sums).group_by(each.c.given)).all()
+    numbers: dict[str, int] = {}
+    for row in sorted(rows, key=lambda row: row.given != Side.POSITIVE):
+        numbers[row.given] = len(numbers) + 1
         session.execute(
             insert(StratumRow).values(
                 audit_id=audit_id,
                 number=len(numbers),
                 given=row.given,
-                band=row.band,
+                band=AGREEING,
                 images=row.images,
                 counter=0,
                 left_pool=row.left_pool,
@@ -153,12 +143,18 @@ def _in_stratum(audit_id: int) -> ColumnElement[bool]:
 
 
 def note_outside(session: Session, dataset: Dataset, audit: Audit, scan_id: int) -> None:
-    """After a scan: look for what is in no stratum as it is now. Reads every image once a scan."""
+    """After a scan: look for agreeing images that are in no stratum as they are now. Reads every image once a scan."""
     session.execute(delete(OutsideRow).where(OutsideRow.audit_id == audit.id), execution_options=UNSEEN)
-    outside = select(literal(audit.id), ScoreRow.image_id).where(_scored(dataset), ~_in_stratum(audit.id))
+    outside = (
+        select(literal(audit.id), ScoreRow.image_id)
+        .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
+        .where(_scored(dataset), ~disagreement(), ~_in_stratum(audit.id))
+    )
     session.execute(insert(OutsideRow).from_select(["audit_id", "image_id"], outside))
     session.execute(
-        update(AuditRow).where(AuditRow.id == audit.id).values(scan_id=scan_id, version=AuditRow.version + 1)
+        update(AuditRow)
+        .where(AuditRow.id == audit.id)
+        .values(scan_id=scan_id, version=AuditRow.version + 1, threshold=dataset.threshold)
     )
 
 
@@ -189,24 +185,43 @@ def write_off(session: Session, audit_id: int) -> None:
         session.execute(update(LookRow).where(looks).values(answered=True), execution_options=UNSEEN)
 
 
-def count_outside(session: Session, dataset: Dataset, audit: Audit, *, flagged: bool = False) -> dict[Side, int]:
-    """Images by given label that nobody has called and that are in no stratum; those with a flag only if asked.
+def count_outside(session: Session, dataset: Dataset, audit: Audit) -> dict[Side, int]:
+    """Images by given label that nobody has called, that carry no flag, and that are in no stratum.
 
-    After a scan that nobody has looked into every image is read; else only those that are known to be outside.
+    After a scan that nobody has looked into every image is read; else only those that are known to be outside, and
+    those that lost their flag because the threshold was moved.
     """
     query = (
         select(ScoreRow.given, func.count())
         .join(DatasetRow, DatasetRow.id == ScoreRow.dataset_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .where(ScoreRow.detector_id == dataset.detector_id, uncalled())
+        .where(ScoreRow.detector_id == dataset.detector_id, uncalled(), ~disagreement(), ~ScoreRow.doubted)
+        .where(ScoreRow.image_id.not_in(in_conflict(dataset.id)))
         .group_by(ScoreRow.given)
     )
-    if not flagged:
-        query = query.where(~disagreement(), ScoreRow.image_id.not_in(in_conflict(dataset.id)))
-    if find_latest_scan(session, dataset.id) == audit.scan_id:
-        known = and_(OutsideRow.image_id == ScoreRow.image_id, OutsideRow.audit_id == audit.id)
-        query = query.join(OutsideRow, known)  # and not by dataset, by whose index all of its scores would be read
-    else:
-        query = query.where(ScoreRow.dataset_id == dataset.id, ~_in_stratum(audit.id))
-    found = {row[0]: row[1] for row in session.execute(query)}
-    return {side: found.get(side, 0) for side in Side}
+    if find_latest_scan(session, dataset.id) != audit.scan_id:
+        return _by_side(session, [query.where(ScoreRow.dataset_id == dataset.id, ~_in_stratum(audit.id))])
+    known = and_(OutsideRow.image_id == ScoreRow.image_id, OutsideRow.audit_id == audit.id)
+    queries = [query.join(OutsideRow, known)]  # and not by dataset, by whose index all of its scores would be read
+    if dataset.threshold != audit.threshold:
+        queries.append(query.where(_lost_its_flag(dataset, audit), ~_in_stratum(audit.id)))
+    return _by_side(session, queries)
+
+
+def _lost_its_flag(dataset: Dataset, audit: Audit) -> ColumnElement[bool]:
+    """Between the threshold under which it was looked for what is outside, and the one of now: a range of an index."""
+    raised = dataset.threshold > audit.threshold
+    return and_(
+        ScoreRow.dataset_id == dataset.id,
+        ScoreRow.given == (Side.NEGATIVE if raised else Side.POSITIVE),
+        ScoreRow.score >= min(dataset.threshold, audit.threshold),
+        ScoreRow.score < max(dataset.threshold, audit.threshold),
+    )
+
+
+def _by_side(session: Session, queries: Sequence[Select[str, int]]) -> dict[Side, int]:
+    counts = dict.fromkeys(Side, 0)
+    for query in queries:
+        for given, images in session.execute(query):
+            counts[Side(given)] += images
+    return counts

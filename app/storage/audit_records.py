@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, select
+from sqlalchemy import and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -68,6 +68,41 @@ def iter_left(session: Session, audit_id: int) -> Iterator[Left]:
             reviewer=row.reviewer,
             reviewed_at=row.reviewed_at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """An image with a verdict that no audit counts: it was flagged, or called before the first freeze."""
+
+    path: str
+    sha256: str
+    given: Side
+    verdict: Verdict
+    reviewer: str
+    reviewed_at: datetime
+
+
+def iter_apart(session: Session, dataset_id: int) -> Iterator[Apart]:
+    """Images with a verdict that have no place in any audit, in order of time."""
+    counted = exists().where(
+        MemberRow.image_id == StandingRow.image_id, MemberRow.place > 0, MemberRow.state.is_not(None)
+    )
+    query = (
+        select(
+            ImageRow.path,
+            ImageRow.sha256,
+            ImageRow.given,
+            StandingRow.verdict,
+            ReviewRow.reviewer,
+            ReviewRow.reviewed_at,
+        )
+        .join(ImageRow, ImageRow.id == StandingRow.image_id)
+        .join(ReviewRow, ReviewRow.id == StandingRow.effective_review_id)
+        .where(ImageRow.dataset_id == dataset_id, StandingRow.verdict.is_not(None), ~counted)
+        .order_by(ReviewRow.reviewed_at, ReviewRow.id)
+    )
+    for row in session.execute(query.execution_options(yield_per=1000)):
+        yield Apart(row.path, row.sha256 or "", Side(row.given), Verdict(row.verdict), row.reviewer, row.reviewed_at)
 
 
 @dataclass(frozen=True, slots=True)

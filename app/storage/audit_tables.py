@@ -32,7 +32,7 @@ class AuditRow(Base):
     prior_a: Mapped[float]
     prior_b: Mapped[float]
     detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id"))
-    threshold: Mapped[float]
+    threshold: Mapped[float]  #: under which it was looked for what is outside
     goal: Mapped[float]  #: the rate that was aimed at
     scan_id: Mapped[int]  #: the latest scan after which it was looked for what is outside
     frozen_at: Mapped[datetime]
@@ -101,7 +101,7 @@ class MemberRow(Base):
 
 
 class OutsideRow(Base):
-    """An image that came, or changed, after the freeze: in no stratum as it is now."""
+    """An agreeing image in no stratum as it is now: it came, changed or lost its flag after the freeze."""
 
     __tablename__ = "audit_outside"
 

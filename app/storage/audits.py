@@ -34,6 +34,7 @@ class Audit:
     risk: float
     prior: tuple[float, float]
     detector_id: int
+    threshold: float
     goal: float
     scan_id: int
     frozen_at: datetime
@@ -91,6 +92,7 @@ def _audit(row: AuditRow) -> Audit:
         risk=row.risk,
         prior=(row.prior_a, row.prior_b),
         detector_id=row.detector_id,
+        threshold=row.threshold,
         goal=row.goal,
         scan_id=row.scan_id,
         frozen_at=row.frozen_at,

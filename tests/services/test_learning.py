@@ -11,9 +11,10 @@ from app.detector.base import Prepared
 from app.domain.detections import Sight
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
+from app.services.audits import ensure_audit
 from app.services.datasets import set_threshold
 from app.services.handing_out import next_items
-from app.services.learning import FIRST, is_due, learn, learn_any, sweep_any
+from app.services.learning import FIRST, is_due, learn, learn_any, read_rows, sweep_any
 from app.services.releasing import candidate_of
 from app.services.sign_offs import sign_off
 from app.storage.fits import find_fit
@@ -194,6 +195,21 @@ def test_the_api_and_the_desk_tell_the_second_opinion(painted: Workshop) -> None
     page = browser.get(f"/review?dataset=1&image={found[0]['id']}").text
     assert "by what people have called so far" in page
     browser.close()
+
+
+def test_the_fit_knows_which_verdicts_are_draws_and_how_likely_each_was(painted: Workshop) -> None:
+    """A draw stands for 1/p images like it; a verdict that people went looking for, for itself alone."""
+    call_some(painted)
+    with painted.database.write() as session:
+        ensure_audit(session, painted.dataset("frames"), painted.settings.review, painted.clock(), 7)
+    (item,) = next_items(painted.database, painted.settings.review, painted.clock, "frames", "audit", 1, "tab-1")
+    painted.call_paths(1, {item.record.path: truth_of(item.record.path)})
+    dataset = painted.dataset("frames")
+    assert dataset.detector_id is not None
+    rows = read_rows(painted.database, dataset, dataset.detector_id)
+    drawn = {int(rows.ids[at]): float(rows.images.drawn[at]) for at in np.flatnonzero(np.isfinite(rows.images.drawn))}
+    assert list(drawn) == [item.record.id]
+    assert 0 < drawn[item.record.id] < 1
 
 
 def test_a_fit_is_the_same_again(painted: Workshop) -> None:

@@ -102,7 +102,7 @@ def test_a_draw_and_its_answer_walk_through_nothing(workshop: Workshop) -> None:
 
 def test_what_is_outside_an_audit_is_looked_up_one_by_one(workshop: Workshop) -> None:
     """By what is known to be outside, and not by an index of the whole dataset."""
-    workshop.ready({"football/a.png": 10, "background/b.png": 250})
+    workshop.ready({"football/a.png": 250, "background/b.png": 10})
     next_items(workshop.database, workshop.settings.review, workshop.clock, 1, "audit", 1, "tab")
     dataset = workshop.dataset(1)
     with workshop.database.read() as session:
