@@ -276,7 +276,7 @@ def test_an_audit_is_told_in_words(called: Workshop, outside: int, says: str) ->
     tallies = {"football": Tally(1000 + outside, 200, 2, outside), "background": Tally(0, 0, 0)}
     certificate = certify_audit(0.05, Audit(1, 7, (AuditStratum(1, "0.0 to 0.5", record),)), tallies, error)
     report = report_on(called)
-    kept = StoredAudit(1, 1, 1, 7, 0.05, (0.5, 20.0), 1, 0.01, 1, called.clock(), 4, 4, None)
+    kept = StoredAudit(1, 1, 1, 7, 0.05, (0.5, 20.0), 1, 0.5, 0.01, 1, called.clock(), 4, 4, None)
     document = certificate_document(CertificateView(called.clock(), certificate, None, kept, {}))
     html = html_of(called, _with_certificate(report, document))
     assert says in html
