@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Annotated, Any
 
 import numpy as np
@@ -122,7 +121,7 @@ def flagged(frames: Path, folder: Path) -> Iterator[tuple[Served, int]]:
         scan = claim_scan(database, settings, utc_now, worker_id, scan_id)
         if scan is None:
             raise SystemExit("the scan of the frames could not be taken")
-        run_scan(database, settings, utc_now, scan, lambda: PacedDetector(0, Pace(Event())), lambda: False)
+        run_scan(database, settings, utc_now, scan, lambda: PacedDetector(0, Pace(sleep)), lambda: False)
     with serving(settings) as server:
         yield server, dataset
     database.dispose()

@@ -10,16 +10,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 from time import monotonic, perf_counter, sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from app.config import Settings
@@ -27,9 +24,6 @@ from app.services.clock import utc_now
 from app.services.review_bench import draw_frames, fill_database, writing
 from app.storage.database import Database
 from app.storage.migrating import migrate
-
-if TYPE_CHECKING:
-    from multiprocessing.synchronize import Event as EventClass
 
 IMAGES = 50_000
 PACE_S = 1.0
@@ -134,30 +128,6 @@ def serve(data_dir: Path) -> tuple["subprocess.Popen[bytes]", int]:
     raise SystemExit("the server did not start")
 
 
-@contextmanager
-def worker(settings: Settings, folder: Path) -> Iterator[None]:
-    """A process that scans and writes meanwhile, as a worker is one."""
-    context = get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    process = context.Process(target=write_until, args=(settings, folder, ready, done))
-    process.start()
-    ready.wait(60)
-    try:
-        yield
-    finally:
-        done.set()
-        process.join()
-
-
-def write_until(settings: Settings, folder: Path, ready: "EventClass", done: "EventClass") -> None:
-    """In that process: scan until told to stop."""
-    database = Database(settings.url)
-    with writing(database, settings, utc_now, folder):
-        ready.set()
-        done.wait()
-    database.dispose()
-
-
 def soak(people: int, seconds: float) -> dict[str, Any]:
     """Run it; the figures."""
     seen = Seen()
@@ -169,7 +139,7 @@ def soak(people: int, seconds: float) -> dict[str, Any]:
         draw_frames(folder / "frames", 4)
         dataset_id = fill_database(database, settings, utc_now, folder / "frames", IMAGES)
         process, port = serve(settings.data_dir)
-        with worker(settings, folder):
+        with writing(settings, utc_now, folder):
             until = monotonic() + seconds
             each = [Person(port, dataset_id, number, seen) for number in range(people)]
             threads = [Thread(target=person.work, args=(until,)) for person in each]

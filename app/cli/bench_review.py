@@ -37,7 +37,7 @@ PAGES = (
     *("/clean", "/export", "/settings", "/settings/keys", "/datasets", "/datasets/{id}", "/datasets/{id}/files"),
     *("/datasets/{id}/guidelines", "/datasets/{id}/reviewing"),
 )
-ROUNDS = 12
+ROUNDS = 40  #: requests of each page
 WARM_UP = 3  #: verdicts
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STARTS_WITHIN_S = 120.0
@@ -93,7 +93,8 @@ def run_bench_review(
 ) -> None:
     """Measure and print."""
     settings = load_settings(config)
-    set_up_logs(settings.log.model_copy(update={"level": "error"}))
+    settings = settings.model_copy(update={"log": settings.log.model_copy(update={"level": "error"})})
+    set_up_logs(settings.log)
     with TemporaryDirectory(prefix="touchline-bench-") as folder:
         frames = Path(folder) / "frames"
         draw_frames(frames, verdicts + SPARE)
@@ -108,7 +109,7 @@ def _measure(
     database = Database(own.url)
     migrate(database)
     dataset_id = fill_database(database, own, utc_now, frames, images)
-    with serving(own) as server, writing(database, own, utc_now, folder):
+    with serving(own) as server, writing(own, utc_now, folder):
         times, cards = _press_keys(server, dataset_id, verdicts, browser)
         pages = {path: _time_page(server, path, dataset_id, images) for path in PAGES}
     database.dispose()

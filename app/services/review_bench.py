@@ -1,13 +1,14 @@
 """What ``touchline bench review`` measures on: a database of any size, and a worker that goes on writing into it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.files.budget import PixelBudget
 from app.files.writing import write_cache
+from app.logs import set_up_logs
 from app.services.clock import Clock
 from app.services.datasets import NewDataset, register_dataset
 from app.services.demo import write_demo
@@ -51,15 +53,15 @@ WRITTEN = 2_000  #: files of the dataset that the worker scans meanwhile, over a
 class Pace:
     """So many rows a second, over all scans: what one comes late the next makes up for."""
 
-    def __init__(self, stopping: Event) -> None:
-        self._stopping = stopping
+    def __init__(self, wait: Callable[[float], object]) -> None:
+        self._wait = wait
         self._began = monotonic()
         self._rows = 0
 
     def take(self, rows: int) -> None:
         """Wait until it is time for so many more."""
         self._rows += rows
-        self._stopping.wait(max(0.0, self._began + self._rows / ROWS_PER_S - monotonic()))
+        self._wait(max(0.0, self._began + self._rows / ROWS_PER_S - monotonic()))
 
 
 class PacedDetector:
@@ -158,7 +160,7 @@ class _Filler:
     def prepare(self) -> None:
         """A detector, and its finished scan."""
         now = self._clock()
-        identity = PacedDetector(0, Pace(Event())).identity
+        identity = PacedDetector(0, Pace(sleep)).identity
         with self._database.write() as session:
             self._detector_id = find_or_insert_detector(session, identity, ["football"], now)
             set_detector(session, self._dataset_id, self._detector_id, ["football"])
@@ -270,26 +272,33 @@ class _Filler:
 
 
 @contextmanager
-def writing(database: Database, settings: Settings, clock: Clock, folder: Path) -> Iterator[None]:
-    """While the block runs a worker scans another dataset of the same database, at :data:`ROWS_PER_S` rows a second."""
+def writing(settings: Settings, clock: Clock, folder: Path) -> Iterator[None]:
+    """While the block runs a worker scans another dataset of the same database, at :data:`ROWS_PER_S` rows a second.
+
+    It is a process of its own, as a worker is: a thread would take turns with whoever times the pages.
+    """
     root = folder / "written"
     content = BytesIO()
     new_image("RGB", (32, 32), "green").save(content, "JPEG")
     for number in range(WRITTEN):
         write_cache(root / ("football" if number % 2 else "background") / f"{number}.jpg", content.getvalue())
-    stopping = Event()
-    thread = Thread(target=_write, args=(database, settings, clock, root, stopping), name="writing")
-    thread.start()
+    context = get_context("spawn")
+    stopping = context.Event()
+    process = context.Process(target=_write, args=(settings.model_dump(), clock, root, stopping), name="writing")
+    process.start()
     try:
         yield
     finally:
         stopping.set()
-        thread.join()
+        process.join()
 
 
-def _write(database: Database, settings: Settings, clock: Clock, root: Path, stopping: Event) -> None:
+def _write(values: dict[str, Any], clock: Clock, root: Path, stopping: Event) -> None:
+    settings = Settings(**values)
+    set_up_logs(settings.log)
+    database = Database(settings.url)
     view = register_dataset(database, settings, NewDataset(root, name="written"), clock())
-    turn, pace = 1, Pace(stopping)
+    turn, pace = 1, Pace(stopping.wait)
     with announced(database, settings.worker, clock, serves=False) as worker_id:
         while not stopping.is_set():
             scan_id = request_scan(database, settings.worker, clock, view.id).scan.id
