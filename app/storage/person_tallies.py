@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from app.domain.counting import BINS, HAIR, PersonTally, ReviewerCounts, bin_of, count_people
@@ -36,12 +37,19 @@ def _tallied(*chosen: ColumnElement[bool]) -> Any:
     )
 
 
+@cache
+def _some() -> Any:
+    """Made once, as its like for images is."""
+    ids = StandingRow.image_id.in_(bindparam("ids", expanding=True, type_=Integer))
+    return _tallied(ids, StandingRow.dataset_id + 0 == bindparam("dataset", type_=Integer))
+
+
 def count_some(session: Session, dataset_id: int, image_ids: Sequence[int]) -> Counter[Key]:
     """Of some images of a dataset the standing verdicts, by person, given label, bin and verdict."""
     found: Counter[Key] = Counter()
     for start in range(0, len(image_ids), AT_ONCE):
-        some = StandingRow.image_id.in_(image_ids[start : start + AT_ONCE])
-        for row in session.execute(_tallied(some, StandingRow.dataset_id + 0 == dataset_id)):
+        values = {"dataset": dataset_id, "ids": image_ids[start : start + AT_ONCE]}
+        for row in session.execute(_some(), values):
             found[row.reviewer, row.given, row.bin, row.verdict] += row.images
     return found
 
