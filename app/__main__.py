@@ -4,11 +4,14 @@ import os
 import sys
 from collections.abc import Callable
 
-import typer
+from app.cli.importing import uncollected
 
-from app.cli import benching, datasets, keeping, relocations, report, reviews, scan, serve, users
-from app.domain.text import visible
-from app.errors import NotFoundError, TouchlineError, UsageError
+with uncollected():
+    import typer
+
+    from app.cli import benching, datasets, keeping, relocations, report, reviews, scan, serve, users
+    from app.domain.text import visible
+    from app.errors import NotFoundError, TouchlineError, UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "serve": serve.serve,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.common import Config, opened
+from app.cli.importing import uncollected
 from app.config import load_settings
 from app.logs import set_up_logs
 
@@ -20,7 +21,8 @@ def serve(
 
     Example: touchline serve --port 9000
     """
-    from app.cli.serving import run_server
+    with uncollected():
+        from app.cli.serving import run_server
 
     overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(config)

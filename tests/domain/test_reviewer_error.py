@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
-from app.domain.reviewer_error import Repeats, chance_upper, measure_reviewer_error, truly_wrong, wrong_verdicts
+from app.domain.reviewer_error import (
+    Repeats,
+    chance_upper,
+    measure_reviewer_error,
+    truly_wrong,
+    wrong_verdicts,
+)
 
 
 def test_without_repeats_nothing_is_known_of_people() -> None:
@@ -114,3 +120,13 @@ def test_the_bound_covers_what_people_leave_wrong() -> None:
         )
         low += found.errors_upper_with_reviewer_error < missed + invented + rest_wrong
     assert low <= 0.05 * 300
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.floats(0, 0.999), st.sampled_from([0.01, 0.05, 0.2]))
+def test_what_may_be_wrong_goes_by_the_quantile_of_a_binomial(
+    called: int, images: int, chance: float, risk: float
+) -> None:
+    """Counted one by one with scipy.stats, which the app does not import, as it makes every command start later."""
+    wrong = np.arange(images + 1)
+    possible = wrong - binom.ppf(1 - risk, wrong, chance) <= called
+    assert truly_wrong(called, images, chance, risk) == np.flatnonzero(possible).max()
