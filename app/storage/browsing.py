@@ -26,6 +26,7 @@ from app.storage.tallies import has_unscored
 
 CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
 SEARCHED = 20_000  #: paths that are searched along the index at once
+GROWTH = 4  #: each read is so many times the one before, up to these: most pages need little
 FEW = 3000  #: verdicts up to which a filter on them is answered by looking only at the images that they are on
 LAST_ID = 1 << 40
 Position = tuple[Any, int]  #: a stream's value and the image's id
@@ -121,7 +122,8 @@ class Stream:
         """Rows beyond a position, read bit by bit; backwards its own row is the first."""
         if backwards and position is None:
             return
-        size, inclusive = SEARCHED if self.sparse else CHUNK, backwards
+        most, inclusive = SEARCHED if self.sparse else CHUNK, backwards
+        size = max(1, most // GROWTH**2)
         while True:
             query = self.query(position, backwards=backwards, inclusive=inclusive)
             if self.sparse:
@@ -137,6 +139,7 @@ class Stream:
             if self.sparse:
                 yield self._row(edge.value, edge.id, None, size)
             position, inclusive = (edge.value, edge.id), False
+            size = min(most, size * GROWTH)
 
     def _up_to(self, query: Any, edge: Any, *, backwards: bool) -> Any:
         query = query.where(*self.sparse)
@@ -194,8 +197,9 @@ def _find_few(session: Session, dataset: Dataset, wanted: Wanted) -> list[int] |
     else:
         chosen = StandingRow.verdict == wanted.verdict if wanted.verdict else StandingRow.verdict.is_not(None)
         query = select(StandingRow.image_id).where(StandingRow.dataset_id == dataset.id, chosen)
-    found = session.scalars(query.limit(FEW + 1)).all()
-    return None if len(found) > FEW else list(set(found))
+    if session.execute(query.offset(FEW).limit(1)).first() is not None:
+        return None
+    return list(set(session.scalars(query)))
 
 
 def _of(column: Any, dataset: Dataset, key: Any, few: list[int] | None) -> list[ColumnElement[bool]]:
@@ -256,8 +260,7 @@ def walk(
 ) -> Found:
     """The next ``limit`` images of a list after a cut, or the last ones before it. Stops when it is ``late``."""
     streams = {stream.number: stream for stream in make_streams(session, dataset, wanted, order)}
-    rows = [stream.rows(session, cut[number], backwards=backwards) for number, stream in streams.items()]
-    merged = heapq.merge(*rows, key=lambda row: row.rank, reverse=backwards)
+    merged = _merge(session, list(streams.values()), cut, backwards=backwards)
     here: list[Position | None] = list(cut)
     ids: list[int] = []
     passed, size, more = 0, limit + 1, False
@@ -276,11 +279,18 @@ def walk(
         ended = len(chunk) < size and not more
         if ended or more or late():
             break
-        size = min(CHUNK, size * 4)
+        size = min(CHUNK, size * GROWTH)
     found = (here[0], here[1], here[2])
     if backwards:
         return Found(tuple(ids[::-1]), found, cut, passed, ended)
     return Found(tuple(ids), cut, found, passed, ended)
+
+
+def _merge(session: Session, streams: Sequence[Stream], cut: Cut, *, backwards: bool) -> Iterator[Row]:
+    """The rows of all streams in the order of the list; a later group is not read before it is its turn."""
+    for group in sorted({stream.group for stream in streams}, reverse=backwards):
+        rows = [each.rows(session, cut[each.number], backwards=backwards) for each in streams if each.group == group]
+        yield from heapq.merge(*rows, key=lambda row: row.rank, reverse=backwards)
 
 
 def _ask(session: Session, dataset: Dataset, wanted: Wanted, ids: Sequence[int]) -> set[int]:
