@@ -21,7 +21,7 @@ from app.services.certifying import read_audit
 from app.services.handing_out import next_items
 from app.services.images import ImageItem
 from app.services.queue import ReviewPage, view_desk
-from app.services.reviews import GivenReview, NewReview, give_review
+from app.services.reviews import GivenReview, NewReview, give_review, undo_latest
 from app.services.sweeping import set_reviewing
 from app.storage.audit_looks import find_pending
 from app.storage.audit_tables import LookRow, MemberRow
@@ -253,8 +253,9 @@ def test_an_undone_answer_is_asked_for_again(workshop: Workshop) -> None:
     image_id = find_repeat(workshop)
     first = workshop.item(image_id).record
     given = answer(workshop, image_id, opposite(workshop, image_id))
-    undone = workshop.take_back(given.review.id, "bob")
-    assert undone.waits_blind
+    undone = undo_latest(workshop.database, workshop.clock, 1, "bob")
+    assert undone is not None
+    assert (undone.review.undoes, undone.waits_blind) == (given.review.id, True)
     assert workshop.item(image_id).record.verdict == first.verdict
     blind = desk(workshop, "bob", image_id=image_id).blind
     assert blind is not None
