@@ -301,15 +301,16 @@ def test_a_no_is_not_asked_again(workshop: Workshop) -> None:
     assert desk(workshop, "bob", again_id=image_id).again == ()
 
 
-def test_the_queue_ends_all_the_same(workshop: Workshop) -> None:
-    """Where nothing else is left no repeat is dealt."""
-    prepare(workshop, 10)
-    for item in workshop.items(1).values():
+def test_the_desk_ends_all_the_same(workshop: Workshop) -> None:
+    """Where no flag is left none is dealt, and so no repeat alone keeps anybody there."""
+    prepare(workshop, 20)
+    for item in workshop.items(1, flag="disagreement").values():
         workshop.call(item.record.id, upheld(item), "ada")
     workshop.clock.advance(LONG_S)
-    review = workshop.settings.review.model_copy(update={"audit_goal": 1e-9})
-    for number in range(20):
-        assert next_items(workshop.database, review, workshop.clock, 1, "all", 1, f"tab{number}", "bob") == []
+    dataset, review = workshop.dataset(1), workshop.settings.review
+    for number in range(25):
+        view_desk(workshop.database, review, workshop.clock, dataset, "bob", f"tab {number}")
+    assert repeats_of(workshop) == []
 
 
 def test_repeats_leave_the_audit_alone(workshop: Workshop, tmp_path: Path) -> None:
