@@ -206,6 +206,13 @@ class ReviewSettings(_Section):
         description="Share of what is shown for review that is drawn at random and shown blind, for the certificate; "
         "as many flagged images are shown in the same form. 0: none.",
     )
+    repeat_share: float = Field(
+        0.03,
+        ge=0,
+        le=0.2,
+        description="Share of what is shown for review that has a verdict already and comes once more, in the same "
+        "blind form, to measure how often people err. None where audit_share is 0.",
+    )
     audit_goal: float = Field(
         0.01,
         gt=0,

@@ -46,6 +46,20 @@ def choose_stratum(seed: int, counter: int, left: Sequence[int]) -> int:
     return next(index for index, end in enumerate(accumulate(left)) if at < end)
 
 
+def called_before(seed: int, place: Sequence[object], reviews: int) -> Iterator[int]:
+    """Reviews ``1 .. reviews`` in the order in which they are tried for the repeat at a place, without end."""
+    counter = 0
+    while True:
+        yield random_number(seed, "repeat", *place, counter) % reviews + 1
+        counter += 1
+
+
+def repeats(seed: int, share: float, *place: object) -> bool:
+    """Whether a place of a queue is for a blind repeat, with chance ``share``: the other end of what ``deal`` reads."""
+    at: float = random_number(seed, "deal", *place) / 2**BITS
+    return at >= 1 - share
+
+
 def deal(seed: int, share: float, *place: object) -> Deal:
     """What a place of a queue holds: a draw with chance ``share`` (0..0.5), a flag shown blind with the same chance."""
     at = random_number(seed, "deal", *place) / 2**BITS

@@ -31,7 +31,11 @@ class Source(StrEnum):
     IMPORT = "import"
     UNDO = "undo"
     SECOND = "second"  #: a blind second look
+    REPEAT = "repeat"  #: another person's answer to a blind repeat, which is a second look among other work
     SETTLE = "settle"  #: by somebody who saw what two others disagreed on
+
+
+SECOND_SOURCES = (Source.SECOND, Source.REPEAT)  #: another person's, who was told nothing of the first
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from app.domain.consensus import Consensus, find_common, find_settling, list_effective, list_voices
 from app.domain.flagging import FlagReason
-from app.domain.reviewing import ReviewFact, Source, Verdict
+from app.domain.reviewing import SECOND_SOURCES, ReviewFact, Source, Verdict
 
 UNSURE = "unsure"  #: beside the reasons of flags: a verdict that leaves the question open
 REASONS = (FlagReason.DISAGREEMENT, FlagReason.SECOND_OPINION, FlagReason.DUPLICATE_CONFLICT, UNSURE)
@@ -74,7 +74,7 @@ def find_look(rule: Consensus, reviews: Sequence[ReviewFact], *, wanted: bool) -
     if not voices:
         return None
     effective = list_effective(reviews)
-    second = next((review for review in reversed(effective) if review.source == Source.SECOND), None)
+    second = next((review for review in reversed(effective) if review.source in SECOND_SOURCES), None)
     settling = find_settling(reviews)
     stage = _stage(rule, voices, second, settling, wanted=wanted)
     return None if stage is None else Look(stage, _first(effective, voices, second), second, settling)
@@ -113,6 +113,6 @@ def _first(effective: Sequence[ReviewFact], voices: Sequence[ReviewFact], second
         for review in effective
         if review.review_id < second.review_id
         and review.reviewer != second.reviewer
-        and review.source not in (Source.SECOND, Source.SETTLE)
+        and review.source not in (*SECOND_SOURCES, Source.SETTLE)
     ]
     return before[-1] if before else voices[0]

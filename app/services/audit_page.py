@@ -14,6 +14,7 @@ from app.storage.audit_records import Point, list_points
 from app.storage.audits import Audit, find_audit
 from app.storage.database import Database
 from app.storage.datasets import Dataset, list_datasets
+from app.storage.repeats import count_repeats
 
 WIDTH, HEIGHT = 1000.0, 240.0  #: of the chart, in its own units
 FORECAST_EVERY = 10  #: a new forecast after this share of the draws, one in so many
@@ -55,6 +56,8 @@ class AuditPage:
     audit: AuditView | None
     chart: Chart | None
     weaves: float  #: the share of draws in the queue
+    repeats: int = 0  #: blind repeats that were answered
+    repeats_alike: int = 0  #: with what had been said before
 
 
 def view_audit_page(database: Database, settings: ReviewSettings, clock: Clock, dataset: Dataset | None) -> AuditPage:
@@ -65,6 +68,7 @@ def view_audit_page(database: Database, settings: ReviewSettings, clock: Clock, 
         certificate = certify_dataset(session, dataset)
         audit = find_audit(session, dataset.id)
         points = list_points(session, audit.id) if audit is not None else []
+        repeats = count_repeats(session, dataset.id)
         return AuditPage(
             dataset=view_dataset(session, dataset),
             certificate=certificate,
@@ -72,6 +76,8 @@ def view_audit_page(database: Database, settings: ReviewSettings, clock: Clock, 
             audit=None if audit is None else _view(audit, certificate, settings.audit_goal),
             chart=_draw(points, certificate, settings.audit_goal, clock()),
             weaves=settings.audit_share,
+            repeats=sum(each.images for each in repeats),
+            repeats_alike=sum(each.images for each in repeats if each.first_verdict is each.second_verdict),
         )
 
 

@@ -15,12 +15,13 @@ from app.services.images import ImageItem
 from app.storage import audit_freezing as freezing
 from app.storage import audit_looks as looks
 from app.storage import audits as stored
+from app.storage import repeats
 from app.storage.audit_looks import Look
 from app.storage.audit_records import Point, add_point
 from app.storage.audits import Audit
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
-from app.storage.images import DetectionRecord
+from app.storage.images import DetectionRecord, ImageRecord
 from app.storage.reviews import find_review
 from app.storage.scans import find_open_scan
 
@@ -167,14 +168,25 @@ def forecast(session: Session, dataset: Dataset, audit: Audit, goal: float) -> i
     return draws_needed(records, most, risk_of_audit(audit.risk, audit.number)) if most >= 0 else None
 
 
-def find_asked(session: Session, image_id: int, seen_review_id: int | None, *, blind: bool | None) -> Look | None:
-    """The blind look that a verdict answers: one that waits, or one of which the boxes were shown since.
+def find_waiting(session: Session, image_id: int, dataset_id: int, reviewer: str | None) -> Look | None:
+    """The blind look that an image waits for, if it is for this person: a repeat need not be."""
+    look = looks.find_pending(session, image_id)
+    if look is None or not look.is_repeat or repeats.may_answer(session, look, dataset_id, reviewer):
+        return look
+    return None
+
+
+def find_asked(
+    session: Session, record: ImageRecord, seen_review_id: int | None, reviewer: str, *, blind: bool | None
+) -> Look | None:
+    """The blind look that a person's verdict answers: one that waits, or one of which the boxes were shown since.
 
     ``blind`` False: the person was not looking blind, though the image waits; None: nobody knows, so they were.
     """
     if blind is False:
         return None
-    waiting = looks.find_pending(session, image_id)
+    image_id = record.id
+    waiting = find_waiting(session, image_id, record.dataset_id, reviewer)
     if waiting is not None or seen_review_id is None:
         return waiting
     last = looks.find_latest(session, image_id)
@@ -182,8 +194,13 @@ def find_asked(session: Session, image_id: int, seen_review_id: int | None, *, b
 
 
 def is_asked_again(look: Look, review_id: int | None) -> bool:
-    """Whether a review was the first answer to a look, and a second has not come."""
-    return review_id is not None and look.first_review_id == review_id and look.second_review_id is None
+    """Whether a review was the first answer to a look, and a second has not come; a repeat takes one answer."""
+    return (
+        review_id is not None
+        and not look.is_repeat
+        and look.first_review_id == review_id
+        and look.second_review_id is None
+    )
 
 
 def take_answer(
@@ -192,7 +209,7 @@ def take_answer(
     """Note the answer to a blind look; the boxes to show before the question is asked once more, or none."""
     second = look.first_review_id is not None
     looks.note_answer(session, look.id, review_id, second=second)
-    return () if second else boxes_against(verdict, item)
+    return () if second or look.is_repeat else boxes_against(verdict, item)
 
 
 def find_boxes_again(session: Session, item: ImageItem, review_id: int) -> tuple[DetectionRecord, ...]:

@@ -22,6 +22,7 @@ from app.storage import audits as stored
 from app.storage.audit_freezing import count_outside
 from app.storage.database import Session
 from app.storage.datasets import Dataset
+from app.storage.repeats import count_repeats
 from app.storage.second_looks import count_pairs
 from app.storage.tallies import count_dataset_released, count_images
 
@@ -154,12 +155,19 @@ def _with_reviewer_error(
 
 
 def _count_repeats(session: Session, dataset_id: int) -> Repeats | None:
-    """Second looks, which other people give blind, by what was said first; None without any."""
+    """Second looks and repeats, which people give blind, by what was said first; None without any.
+
+    Another person's answer to a repeat is among the second looks.
+    """
     times: dict[tuple[Verdict, Verdict], int] = {}
     for pair in count_pairs(session, dataset_id):
         if pair.second_verdict is not None:
             key = pair.first_verdict, pair.second_verdict
             times[key] = times.get(key, 0) + pair.images
+    for repeat in count_repeats(session, dataset_id):
+        if repeat.by_same:
+            key = repeat.first_verdict, repeat.second_verdict
+            times[key] = times.get(key, 0) + repeat.images
     yes, no = Verdict.POSITIVE, Verdict.NEGATIVE
     repeats = Repeats(
         of_yes=times.get((yes, yes), 0) + times.get((yes, no), 0),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.config import ReviewSettings
 from app.domain.consensus import list_voices
-from app.domain.reviewing import Source
+from app.domain.reviewing import SECOND_SOURCES, Source
 from app.domain.second_looks import Stage
 from app.errors import ConflictError, InvalidInputError
 from app.services.clock import Clock
@@ -121,7 +121,7 @@ def _votes(session: Session, dataset: Dataset, image_id: int) -> tuple[Vote, ...
             verdict=voice.verdict or "",
             verdict_text=describe_verdict(dataset, voice.verdict),
             at=voice.reviewed_at,
-            blind=voice.source == Source.SECOND,
+            blind=voice.source in SECOND_SOURCES,
         )
         for voice in voices
     )

@@ -1,9 +1,9 @@
-"""Weaving blind looks into the queues: which place holds a draw, which a flagged image in the same form."""
+"""Weaving blind looks into the queues: which place holds a draw, a flagged image in the same form, or a repeat."""
 
 from dataclasses import dataclass, replace
 
 from app.config import ReviewSettings
-from app.domain.drawing import Deal, deal
+from app.domain.drawing import Deal, deal, repeats
 from app.services.audits import find_or_begin, is_certified
 from app.storage import audit_looks as looks
 from app.storage import queue as stored
@@ -11,6 +11,7 @@ from app.storage.audit_looks import Asker, Look
 from app.storage.audits import Audit, find_audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
+from app.storage.repeats import take_repeat
 
 AHEAD = 2  #: blind looks in a tab's hand where nothing else is shown: the one on the desk, and one to preload
 
@@ -71,19 +72,22 @@ class Dealer:
         self.renew(held[:1])
         return held[0] if held else looks.take_draw(self._session, audit, self._asker, turn, new=False)
 
-    def show_flag(self, turn: int) -> Look | None:
-        """The most suspicious flag, shown like a draw; None where none is free."""
-        if self.audit is None:
-            return None
-        free = stored.find_places(
+    def _first_free(self, *, flagged: bool | None) -> list[stored.Place]:
+        return stored.find_places(
             self._session,
             self._dataset,
-            flagged=True,
+            flagged=flagged,
             after=None,
             client=self._asker.client,
             now=self._asker.now,
             limit=1,
         )
+
+    def show_flag(self, turn: int) -> Look | None:
+        """The most suspicious flag, shown like a draw; None where none is free."""
+        if self.audit is None:
+            return None
+        free = self._first_free(flagged=True)
         if not free:
             return None
         looks.show(self._session, self.audit.id, free[0].image_id, looks.SHOWN, self._asker, turn)
@@ -94,10 +98,19 @@ class Dealer:
         if self.audit is None or not self.weaves:
             return None
         slot = looks.next_slot(self._session, self.audit.id)
-        return self._deal(deal(self.audit.seed, self._settings.audit_share, "slot", slot), turn)
+        return self._deal(self.audit, turn, "slot", slot)
 
-    def _deal(self, kind: Deal, turn: int) -> Look | None:
-        if kind is Deal.OPEN or self.is_certified():
+    def _deal(self, audit: Audit, turn: int, *place: object) -> Look | None:
+        """What a place holds, if it is blind. A repeat comes only among other work: it keeps no queue from its end."""
+        kind = deal(audit.seed, self._settings.audit_share, *place)
+        is_repeat = repeats(audit.seed, self._settings.repeat_share, *place)
+        if (kind is Deal.OPEN and not is_repeat) or self.is_certified():
+            return None
+        if is_repeat and self._first_free(flagged=True if place[0] == "turn" else None):
+            found = take_repeat(self._session, audit, self._asker, turn, place)
+            if found is not None:
+                return found
+        if kind is Deal.OPEN:
             return None
         return self.draw(turn) if kind is Deal.DRAW else self.show_flag(turn)
 
@@ -134,6 +147,5 @@ class Dealer:
     def _at_turn(self, turn: int) -> list[Look]:
         if self.audit is None:
             return []
-        kind = deal(self.audit.seed, self._settings.audit_share, "turn", self._asker.client, turn)
-        found = self._deal(kind, turn)
+        found = self._deal(self.audit, turn, "turn", self._asker.client, turn)
         return [] if found is None else [replace(found, turn=turn)]

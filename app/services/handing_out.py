@@ -30,11 +30,13 @@ def next_items(
     queue: QueueName,
     count: int,
     client: str,
+    reviewer: str | None = None,
 ) -> list[ImageItem]:
     """The next images for one tab, leased to it; it gets the same again until they are answered or the lease ends.
 
     ``flagged`` ends with the last open flag. ``all`` goes on with the agreeing images until the audit's goal is
-    certified; draws are woven in, blind. ``audit`` holds draws alone, and is empty where nothing has been scanned.
+    certified; draws are woven in, blind, and repeats for a ``reviewer`` who is named. ``audit`` holds draws alone, and
+    is empty where nothing has been scanned.
 
     Raises:
         NotFoundError: no such dataset.
@@ -43,7 +45,7 @@ def next_items(
     if not 1 <= count <= 10:
         raise InvalidInputError.on("n", "must lie between 1 and 10")
     now = clock()
-    asker = Asker(client, now, now + timedelta(seconds=settings.lease_s))
+    asker = Asker(client, now, now + timedelta(seconds=settings.lease_s), reviewer)
     with database.write() as session:
         dataset = get_dataset(session, reference)
         stored.drop_expired(session, now)
@@ -132,6 +134,9 @@ def _hand_out(session: Session, dataset: Dataset, asker: Asker, chosen: list[_Sl
         if slot.look is not None:
             renew(session, [slot.look.id], asker, slot.position)
     records = find_images(session, [slot.image_id for slot in chosen])
+    for slot in chosen:
+        if slot.look is not None and slot.look.is_repeat:  # a row of the image would tell that it was called
+            records[slot.image_id] = replace(records[slot.image_id], latest_review_id=None)
     items = load_items(session, [records[slot.image_id] for slot in chosen])
     return [replace(item, blind=slot.look is not None) for item, slot in zip(items, chosen, strict=True)]
 

@@ -1,6 +1,6 @@
 """What a reviewer gets next: for the API by lease, for the desk by place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from app.config import ReviewSettings
 from app.domain.yields import Yield
 from app.errors import InvalidInputError
-from app.services.audits import find_boxes_again
+from app.services.audits import find_boxes_again, find_waiting
 from app.services.carrying import Carried, CarryOffer
 from app.services.clock import Clock
 from app.services.datasets import DatasetView, view_dataset
@@ -28,7 +28,7 @@ from app.services.learned import expect_next
 from app.services.reviews import RecentVerdict, list_recent
 from app.services.second_looks import BlindItem, Waiting, count_waiting, view_blind
 from app.storage import queue as stored
-from app.storage.audit_looks import Asker, Look, find_pending, renew
+from app.storage.audit_looks import Asker, Look, renew
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
 from app.storage.images import ImageRecord, find_images
@@ -136,7 +136,7 @@ def view_desk(
         InvalidInputError: the image is another dataset's.
     """
     now = clock()
-    asker = Asker(client, now, now + timedelta(seconds=settings.lease_s))
+    asker = Asker(client, now, now + timedelta(seconds=settings.lease_s), reviewer)
     with database.write() as session:
         stored.drop_expired(session, now)
         again = None if again_id is None else _view_again(session, dataset, again_id)
@@ -189,7 +189,7 @@ def _deal_desk(
 ) -> Dealt:
     """What is shown blind: the ``named`` image if it waits for that, or what this turn of the tab holds."""
     if named is not None:
-        look = find_pending(session, named.id)
+        look = find_waiting(session, named.id, named.dataset_id, reviewer)
         if look is not None:
             renew(session, [look.id], asker, look.turn)
         return Dealt(look, ())
@@ -200,7 +200,10 @@ def _deal_desk(
 
 
 def _view_look(session: Session, look: Look | None) -> BlindItem | None:
-    return None if look is None else view_blind(get_record(session, look.image_id))
+    if look is None:
+        return None
+    item = view_blind(get_record(session, look.image_id))
+    return replace(item, review_id=None) if look.is_repeat else item  # a row would tell that it was called
 
 
 def _view_again(session: Session, dataset: Dataset, image_id: int) -> tuple[BlindItem, tuple[BoxView, ...]] | None:

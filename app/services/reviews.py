@@ -6,7 +6,7 @@ from datetime import datetime
 from math import isfinite
 
 from app.domain.images import Side
-from app.domain.reviewing import Verdict, find_effective, upholds_flag
+from app.domain.reviewing import Source, Verdict, find_effective, upholds_flag
 from app.domain.text import is_id
 from app.errors import ConflictError, InvalidInputError, NotFoundError, StaleReviewError
 from app.services.audits import find_asked, find_boxes_again, take_answer
@@ -14,11 +14,12 @@ from app.services.clock import Clock
 from app.services.images import ImageItem, describe_verdict, get_item, get_record, load_items, media_url
 from app.services.second_rules import is_second_wanted
 from app.storage import reviews as stored
-from app.storage.audit_looks import find_pending
+from app.storage.audit_looks import Look, find_pending
 from app.storage.database import Database, Session
 from app.storage.datasets import MAX_ID
-from app.storage.images import DetectionRecord, find_images
+from app.storage.images import DetectionRecord, ImageRecord, find_images
 from app.storage.queue import release
+from app.storage.repeats import reopen
 from app.storage.reviews import Review
 
 Xyxy = tuple[float, float, float, float]
@@ -99,12 +100,24 @@ def give_review(
         if repeated is not None:
             return repeated
         _check_boxes(session, image_id, new.boxes)
-        get_record(session, image_id)  # one that is not there is said before anything is asked of it
-        look = find_asked(session, image_id, new.seen_review_id, blind=new.blind)
-        review = append(session, clock, image_id, new)
+        record = get_record(session, image_id)  # one that is not there is said before anything is asked of it
+        look = find_asked(session, record, new.seen_review_id, new.reviewer, blind=new.blind)
+        review = append(session, clock, image_id, _as_repeat(session, record, look, new))
         item = get_item(session, image_id)
         again = () if look is None else take_answer(session, look, review.id, new.verdict, item)
         return GivenReview(review, item, repeated=False, ask_again=again)
+
+
+def _as_repeat(session: Session, record: ImageRecord, look: Look | None, new: NewReview) -> NewReview:
+    """The answer to a repeat as it is stored: its card named no row, and by another person it is a second look."""
+    if look is None or look.of_review_id is None:
+        return new
+    first = stored.find_review(session, look.of_review_id)
+    return replace(
+        new,
+        seen_review_id=record.latest_review_id if new.seen_review_id is None else new.seen_review_id,
+        source=Source.REPEAT if first is not None and first.reviewer != new.reviewer else new.source,
+    )
 
 
 def _check_dataset(session: Session, image_ids: Sequence[int], dataset_id: int | None) -> None:
@@ -227,7 +240,7 @@ def _append_undo(
     if effective is None or effective.review_id != review.id:
         msg = f"review {review.id} is not the verdict that counts for its image: it was undone or followed by another"
         raise ConflictError(msg)
-    return stored.append_review(
+    undo = stored.append_review(
         session,
         image_id=review.image_id,
         dataset_id=review.dataset_id,
@@ -238,6 +251,8 @@ def _append_undo(
         request_id=request_id,
         source="undo",
     )
+    reopen(session, review)
+    return undo
 
 
 def undo_latest(database: Database, clock: Clock, dataset_id: int, reviewer: str) -> GivenReview | None:

@@ -6,12 +6,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.drawing import candidates, choose_stratum, random_number
 from app.storage.audit_tables import AuditRow, LookRow, MemberRow, StratumRow, TurnRow
-from app.storage.audits import FRESH, UNSEEN, WRONG, Audit, Stratum, is_whole, list_strata, settle
+from app.storage.audits import FRESH, REPEAT, UNSEEN, WRONG, Audit, Stratum, is_whole, list_strata, settle
 from app.storage.tables import ImageRow, LeaseRow, ReviewRow, StandingRow
 
 TRIED_AT_ONCE = 256
@@ -22,11 +22,12 @@ DRAW, SHOWN = "draw", "shown"
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The tab that asks for work, when, and until when it may keep it."""
+    """The tab that asks for work, when, until when it may keep it, and who sits there, if that is known."""
 
     client: str
     now: datetime
     until: datetime
+    reviewer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Look:
     answered: bool
     first_review_id: int | None
     second_review_id: int | None
+    of_review_id: int | None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the image has a verdict already."""
+        return self.of_review_id is not None
 
 
 def _look(row: LookRow) -> Look:
@@ -55,6 +62,7 @@ def _look(row: LookRow) -> Look:
         answered=row.answered,
         first_review_id=row.first_review_id,
         second_review_id=row.second_review_id,
+        of_review_id=row.of_review_id,
     )
 
 
@@ -94,9 +102,30 @@ def list_held(session: Session, audit_id: int, asker: Asker) -> list[Look]:
 
 
 def drop_expired(session: Session, now: datetime) -> None:
-    """Flagged images that were shown blind to somebody who went away stand in the open queue again."""
-    gone = and_(LookRow.kind == SHOWN, ~LookRow.answered, LookRow.leased_until <= now)
+    """Flagged images that were shown blind to somebody who went away stand in the open queue again.
+
+    A repeat waits for somebody else then, as a draw does, unless its verdict or its image is not what it was.
+    """
+    over = or_(LookRow.kind == SHOWN, and_(LookRow.kind == REPEAT, ~is_repeatable()))
+    gone = and_(over, ~LookRow.answered, LookRow.leased_until <= now)
     session.execute(delete(LookRow).where(gone), execution_options=UNSEEN)
+
+
+def is_repeatable() -> ColumnElement[bool]:
+    """Whether the verdict that a repeat asks for once more stands, of the image as it lies there."""
+    return exists().where(
+        StandingRow.image_id == LookRow.image_id,
+        StandingRow.effective_review_id == LookRow.of_review_id,
+        ImageRow.id == StandingRow.image_id,
+        lies_as_called(),
+    )
+
+
+def lies_as_called() -> ColumnElement[bool]:
+    """Whether an image lies there with the bytes on which its verdict was given."""
+    return and_(
+        ImageRow.missing_since.is_(None), ImageRow.unreadable.is_(None), ImageRow.sha256 == StandingRow.image_sha256
+    )
 
 
 def renew(session: Session, looks: Sequence[int], asker: Asker, turn: int) -> None:
@@ -110,8 +139,16 @@ def renew(session: Session, looks: Sequence[int], asker: Asker, turn: int) -> No
         )
 
 
-def show(session: Session, audit_id: int, image_id: int, kind: str, asker: Asker, turn: int) -> int:
-    """Note that a tab is shown an image blind; the look's id."""
+def show(
+    session: Session,
+    audit_id: int,
+    image_id: int,
+    kind: str,
+    asker: Asker,
+    turn: int,
+    of_review_id: int | None = None,
+) -> int:
+    """Note that a tab is shown an image blind, and of a repeat which review it repeats; the look's id."""
     return session.execute(
         insert(LookRow)
         .values(
@@ -123,6 +160,7 @@ def show(session: Session, audit_id: int, image_id: int, kind: str, asker: Asker
             leased_until=asker.until,
             made_at=asker.now,
             answered=False,
+            of_review_id=of_review_id,
         )
         .returning(LookRow.id)
     ).scalar_one()

@@ -110,7 +110,7 @@ class OutsideRow(Base):
 
 
 class LookRow(Base):
-    """An image that somebody is shown blind: a draw, or a flagged image in the same form."""
+    """An image that somebody is shown blind: a draw, or in the same form a flagged image or one that was called."""
 
     __tablename__ = "audit_looks"
 
@@ -125,14 +125,22 @@ class LookRow(Base):
     answered: Mapped[bool] = mapped_column(default=False, server_default=false())  #: somebody has called the image
     first_review_id: Mapped[int | None]  #: of the blind answer
     second_review_id: Mapped[int | None]  #: of the answer after the boxes were shown, which counts
+    of_review_id: Mapped[int | None]  #: of a repeat: the review whose verdict stands, and is asked for once more
 
     __table_args__ = (
-        CheckConstraint("kind IN ('draw', 'shown')", name="kind"),
+        CheckConstraint("kind IN ('draw', 'shown', 'repeat')", name="kind"),
         Index(
             "ix_audit_looks_open",
             "image_id",
             sqlite_where=text("answered = 0"),
             postgresql_where=text("NOT answered"),
+        ),
+        Index(
+            "ix_audit_looks_repeats",
+            "audit_id",
+            "image_id",
+            sqlite_where=text("of_review_id IS NOT NULL"),
+            postgresql_where=text("of_review_id IS NOT NULL"),
         ),
         Index(
             "ix_audit_looks_waiting",

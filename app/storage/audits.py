@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -19,6 +19,7 @@ from app.storage.audit_tables import (
 from app.storage.tables import ImageRow, ScanRow
 
 RIGHT, WRONG = "right", "wrong"
+REPEAT = "repeat"  #: of a blind look: the image has been called, and is asked about once more
 UNSEEN = {"synchronize_session": False}  #: for changes that no object in the session need know of
 FRESH = {"populate_existing": True}  #: and so for what is read after them
 
@@ -214,17 +215,24 @@ def _take_place(session: Session, audit_id: int, stratum: int) -> tuple[int, int
 
 
 def _follow_looks(session: Session, image_id: int, dataset_id: int, *, spoken: bool) -> None:
-    """A blind look ends when its image is called, by whomever, and waits again when that is taken back."""
+    """A blind look ends when its image is called, by whomever, and waits again when that is taken back.
+
+    Where no verdict is left there is nothing to repeat: a repeat that waits is dropped then.
+    """
     if spoken:
         session.execute(
             update(LookRow).where(LookRow.image_id == image_id, ~LookRow.answered).values(answered=True),
             execution_options=UNSEEN,
         )
         return
+    waiting = and_(LookRow.image_id == image_id, LookRow.kind == REPEAT, ~LookRow.answered)
+    session.execute(delete(LookRow).where(waiting), execution_options=UNSEEN)
     audit = find_audit(session, dataset_id)
     if audit is None:
         return
-    latest = select(func.max(LookRow.id)).where(LookRow.image_id == image_id, LookRow.audit_id == audit.id)
+    latest = select(func.max(LookRow.id)).where(
+        LookRow.image_id == image_id, LookRow.audit_id == audit.id, LookRow.kind != REPEAT
+    )
     session.execute(
         update(LookRow)
         .where(LookRow.id == latest.scalar_subquery())

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.domain.agreement import LookCount
 from app.domain.consensus import Consensus
-from app.domain.reviewing import ReviewFact, Source, Verdict
+from app.domain.reviewing import SECOND_SOURCES, ReviewFact, Verdict
 from app.domain.second_looks import Look, Stage, find_look
 from app.storage.tables import ImageRow, ReviewRow, SecondCountRow, SecondLookRow
 
@@ -105,7 +105,7 @@ def has_called(reviewer: str) -> ColumnElement[bool]:
             own.image_id == SecondLookRow.image_id,
             own.reviewer == reviewer,
             own.verdict.is_not(None),
-            or_(own.source != Source.SECOND, ~exists(select(undo.id).where(undo.undoes == own.id))),
+            or_(own.source.not_in(SECOND_SOURCES), ~exists(select(undo.id).where(undo.undoes == own.id))),
         )
     )
 

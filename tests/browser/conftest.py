@@ -79,8 +79,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Server]:
-    """``touchline serve`` on a free port, with its data in ``folder``/var."""
+def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+    """``touchline serve`` on a free port, with its data in ``folder``/var; ``settings`` by their variables."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -92,6 +92,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
         "TOUCHLINE_REVIEW__LEASE_S": "2",  # one test's tab must not keep images from the next
         "TOUCHLINE_REVIEW__AUDIT_SHARE": "0",  # chance stays out of what is not about it
         "TOUCHLINE_REVIEW__SECOND_OPINION": "1",  # and flags that come and go with what a worker learns meanwhile
+        **settings,
     }
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments]
     with (folder / "serve.log").open("wb") as log:

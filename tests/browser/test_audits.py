@@ -1,7 +1,10 @@
 """Draws in a real browser: nothing gives the answer away, and what the detector sees is asked about once more."""
 
 import json
+import re
+import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,15 +19,21 @@ from tests.browser.test_whole_loop import press
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of these tests' own: what waits for a blind answer, and a dataset more, are not for the others."""
-    with serving(tmp_path_factory.mktemp("audits")) as running:
+    shares = {"TOUCHLINE_REVIEW__AUDIT_SHARE": "0.4", "TOUCHLINE_REVIEW__REPEAT_SHARE": "0.2"}
+    with serving(tmp_path_factory.mktemp("audits"), **shares) as running:
         yield running
 
 
 @pytest.fixture
 def drawn(server: Server) -> dict[str, Any]:
     """A scanned dataset of this test's own."""
+    return make_dataset(server, 24)
+
+
+def make_dataset(server: Server, images: int) -> dict[str, Any]:
+    """A demo of so many images, registered and scanned."""
     root = server.data / f"audit-{uuid4().hex[:6]}"
-    server.run("demo", "--images", "24", "--seed", "6", "--dest", str(root))
+    server.run("demo", "--images", str(images), "--seed", "6", "--dest", str(root))
     dataset: dict[str, Any] = json.loads(server.run("add", str(root), "--name", root.name, "--json"))
     server.run("scan", root.name, "--wait", "--json")
     return dataset
@@ -70,6 +79,59 @@ def test_a_blind_image_tells_nothing_until_it_is_answered(
         before = image_on(page)
         press(page, "1")
         expect(page.locator(f'form[action="/review/{before}"]')).to_have_count(0)
+
+
+def form_on(page: Page) -> str:
+    """The card's form without the numbers that each image has of its own."""
+    form: str = page.locator("[data-verdict-form]").evaluate("form => form.outerHTML")
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/review/)[0-9]+", "#", form)
+
+
+def test_a_repeat_tells_nothing_until_it_is_answered(
+    server: Server, tmp_path: Path, open_tab: Callable[..., Tab]
+) -> None:
+    """What Bob called comes to Ada among other work: page, source, addresses and headers are those of any blind one."""
+    dataset = make_dataset(server, 60)
+    page = open_tab(reviewer="Ada").page
+    heard: list[Response] = []
+    page.on("response", lambda response: heard.append(response) if "/static/" not in response.url else None)
+    items = server.get(f"/api/images?dataset={dataset['id']}&limit=100&given=background")["items"]
+    called = {item["id"] for item in items[-8:]}
+    rows = [f"{item['path']},negative,Bob,2026-01-01T00:00:00Z" for item in items[-8:]]
+    (tmp_path / "bob.csv").write_text("\n".join(["path,verdict,reviewer,reviewed_at", *rows]), encoding="utf-8")
+    server.run("import-reviews", dataset["name"], str(tmp_path / "bob.csv"))
+    request = urllib.request.Request(
+        f"{server.base}/api/datasets/{dataset['id']}/threshold",
+        data=b'{"threshold": 0.9999}',
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=30).close()  # so that nearly all of one folder is flagged
+    page.wait_for_timeout(2500)  # longer than the lease, within which nothing is asked again
+    page.goto(f"/review?dataset={dataset['id']}")
+    forms: set[str] = set()
+    for _ in range(60):
+        page.wait_for_load_state("networkidle")
+        before = image_on(page)
+        if before in called:
+            break
+        if page.locator("[name=blind]").count():
+            forms.add(form_on(page))
+        heard.clear()
+        press(page, "1")
+        expect(page.locator(f'form[action="/review/{before}"]')).to_have_count(0)
+    assert before in called
+    assert told_by(page, heard, server.get(f"/api/images/{before}")) == []
+    assert "Bob" not in page.content()
+    forms.add(form_on(page))
+    assert len(forms) == 1
+    press(page, "2")
+    expect(page.locator("#live")).to_contain_text("Saved")
+    expect(page.locator(f'form[action="/review/{before}"]')).to_have_count(0)
+    reviews = server.get(f"/api/images/{before}")["reviews"]
+    assert [(each["reviewer"], each["verdict"]) for each in reviews] == [("Bob", "negative"), ("Ada", "negative")]
+    page.goto(f"/audit?dataset={dataset['id']}")
+    expect(page.get_by_text("The queue asked once more, blind, about")).to_be_visible()
+    assert find_violations(page) == []
 
 
 def test_a_no_is_asked_again_where_the_detector_sees_something(

@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from app.domain.drawing import Deal, candidates, choose_stratum, deal
+from app.domain.drawing import Deal, called_before, candidates, choose_stratum, deal, repeats
 
 
 def chi_square(found: Counter[int], weights: dict[int, float], total: int) -> float:
@@ -47,3 +47,19 @@ def test_as_many_flags_are_shown_blind_as_draws(share: float) -> None:
     for kind in (Deal.DRAW, Deal.SHOWN):
         assert abs(dealt[kind] / 10_000 - share) < 0.02
     assert abs(dealt[Deal.OPEN] / 10_000 - (1 - 2 * share)) < 0.02
+
+
+def test_repeats_take_no_place_of_draws() -> None:
+    """They have their share, at places that hold neither a draw nor a flag while those leave room."""
+    places = [("turn", "tab", turn) for turn in range(10_000)]
+    chosen = [place for place in places if repeats(5, 0.2, *place)]
+    assert abs(len(chosen) / 10_000 - 0.2) < 0.02
+    assert {deal(5, 0.4, *place) for place in chosen} == {Deal.OPEN}
+    assert not any(repeats(5, 0.0, *place) for place in places)
+
+
+def test_reviews_are_tried_uniformly() -> None:
+    """Each number from 1 on equally often; 9 degrees of freedom, one in 10,000. Another place, another order."""
+    tried = list(islice(called_before(7, ("slot", 1), 10), 20_000))
+    assert chi_square(Counter(tried), dict.fromkeys(range(1, 11), 1.0), len(tried)) < 33.7
+    assert list(islice(called_before(7, ("slot", 2), 10), 20)) != tried[:20]

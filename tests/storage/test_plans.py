@@ -1,6 +1,7 @@
 """Nothing that a page asks for reads the whole dataset."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.services.images import ImageItem
 from app.services.learning import sweep_any
 from app.services.queue import view_desk
 from app.storage.audit_freezing import count_outside
+from app.storage.audit_looks import Asker, Look
 from app.storage.audits import find_audit
 from app.storage.database import Session
 from app.storage.datasets import Dataset
@@ -22,6 +24,7 @@ from app.storage.features import list_scored
 from app.storage.fits import Fit, store_fit, sweep_batch
 from app.storage.images import ImageFilter, detections_of, find_uninspected, list_images
 from app.storage.queue import find_places
+from app.storage.repeats import count_repeats, take_repeat
 from app.storage.scans import find_pending
 from app.storage.tallies import count_dataset
 from tests.parts import Workshop
@@ -98,6 +101,29 @@ def test_a_draw_and_its_answer_walk_through_nothing(workshop: Workshop) -> None:
     assert walks_of(workshop, lambda: ask("all")) == []
     dataset = workshop.dataset(1)
     assert walks_of(workshop, lambda: view_desk(workshop.database, review, workshop.clock, dataset, "ada", "b")) == []
+
+
+def test_a_repeat_walks_through_nothing(workshop: Workshop) -> None:
+    """It is chosen by numbers of reviews, which are looked up one by one, and not among all that were called."""
+    workshop.ready({f"{'football' if number % 2 else 'background'}/{number}.png": number for number in range(60)})
+    next_items(workshop.database, workshop.settings.review, workshop.clock, 1, "audit", 1, "tab")
+    for item in list(workshop.items(1).values())[:20]:
+        workshop.call(item.record.id, "positive")
+    now = workshop.clock.now + timedelta(hours=1)
+    asker = Asker("other", now, now + timedelta(seconds=1), "bob")
+    taken: list[Look | None] = []
+
+    def take() -> None:
+        with workshop.database.write() as session:
+            audit = find_audit(session, 1)
+            assert audit is not None
+            taken.append(take_repeat(session, audit, asker, 1, ("slot", 1)))
+
+    assert walks_of(workshop, take) == []
+    with workshop.database.read() as session:
+        assert count_repeats(session, 1) == []
+    assert taken[0] is not None
+    assert taken[0].is_repeat
 
 
 def test_what_is_outside_an_audit_is_looked_up_one_by_one(workshop: Workshop) -> None:

@@ -166,6 +166,36 @@ def test_undoing_a_blind_answer_shows_the_image_blind_again(workshop: Workshop, 
     assert workshop.item(image_id).record.path.rpartition("/")[2] not in back.text
 
 
+def test_a_repeat_differs_in_nothing(workshop: Workshop, site: Browser) -> None:
+    """Items and cards of images that Bob has called are those of any blind item; the answers are told apart after."""
+    workshop.settings = workshop.settings.model_copy(
+        update={"review": workshop.settings.review.model_copy(update={"audit_share": 0.4, "repeat_share": 0.2})}
+    )
+    repeating = Browser(workshop)
+    workshop.fill({f"background/more-{number}.png": 5 + number for number in range(40)})
+    workshop.scan(1)
+    called = [item.record.id for path, item in workshop.items(1).items() if "more" in path][:10]
+    for image_id in called:
+        workshop.call(image_id, "negative", "Bob")
+    workshop.clock.advance(1000)
+    forms: dict[bool, set[tuple[tuple[str, bool], ...]]] = {True: set(), False: set()}
+    for _ in range(30):
+        got = repeating.get(f"/api/next?dataset=1&client={CLIENT}", headers=ADA)
+        if got.status_code == 204:
+            break
+        [item] = got.json()["items"]
+        record = workshop.item(item["id"]).record
+        if item["path"] is None:
+            forms[item["id"] in called].add(tuple((name, value is None) for name, value in item.items()))
+        given = give(repeating, item, record.given)
+        assert given["verdict"] == record.given
+        reviewers = [each["reviewer"] for each in repeating.get(f"/api/images/{item['id']}").json()["reviews"]]
+        assert reviewers == (["Bob", "Ada"] if item["id"] in called else ["Ada"])
+    repeating.close()
+    assert len(forms[True]) == 1
+    assert forms[True] == forms[False]
+
+
 def test_the_certificate_keeps_the_seed_to_itself(site: Browser) -> None:
     """Whoever knew it could tell what is drawn next; a digest of it is shown, to be compared afterwards."""
     audit = site.get("/api/datasets/1/certificate").json()["audit"]

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.domain.reviewing import Verdict
 from app.services.handing_out import QueueName, next_items
@@ -11,7 +11,7 @@ from app.services.images import ImageQuery, get_full_image, list_items
 from app.services.reviews import NewReview, give_review, undo_review
 from app.web.api.cursors import Cursor, Limit
 from app.web.api.models import FullImageOut, ImageOut, ImagesOut, NextOut, ReviewIn, ReviewOut, UndoIn
-from app.web.context import GivenParts, GivenReviewer
+from app.web.context import GivenParts, GivenReviewer, find_reviewer
 from app.web.problems import responses
 
 router = APIRouter(prefix="/api", tags=["images"])
@@ -105,6 +105,7 @@ def undo(
     responses={204: {"description": "Nothing is left"}, **responses(404, 422)},
 )
 def next_images(
+    request: Request,
     parts: GivenParts,
     dataset: str,
     queue: QueueName = "all",
@@ -112,7 +113,9 @@ def next_images(
     client: UUID | None = None,
 ) -> NextOut | Response:
     """The next images for one tab, leased to it."""
-    found = next_items(parts.database, parts.settings.review, parts.clock, dataset, queue, n, str(client or uuid4()))
+    tab = str(client or uuid4())
+    reviewer = find_reviewer(request)
+    found = next_items(parts.database, parts.settings.review, parts.clock, dataset, queue, n, tab, reviewer)
     if not found:
         return Response(status_code=204)
     return NextOut(items=[ImageOut.of(item) for item in found])

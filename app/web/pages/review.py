@@ -232,7 +232,7 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
 
 def _after_call(request: Request, parts: Parts, dataset: Dataset, given: GivenReview, queue: DeskQueue) -> Response:
     """The next card; or the same image once more, with the boxes that speak against a blind *no*."""
-    image_id, blind = given.review.image_id, given.review.source == Source.BLIND
+    image_id, blind = given.review.image_id, given.review.source in (Source.BLIND, Source.REPEAT)
     if not is_htmx(request):
         offered = f"&called={image_id}" if given.item.record.duplicated and not blind else ""
         again = f"&again={image_id}" if given.ask_again else ""
