@@ -134,9 +134,6 @@ def _hand_out(session: Session, dataset: Dataset, asker: Asker, chosen: list[_Sl
         if slot.look is not None:
             renew(session, [slot.look.id], asker, slot.position)
     records = find_images(session, [slot.image_id for slot in chosen])
-    for slot in chosen:
-        if slot.look is not None and slot.look.is_repeat:  # a row of the image would tell that it was called
-            records[slot.image_id] = replace(records[slot.image_id], latest_review_id=None)
     items = load_items(session, [records[slot.image_id] for slot in chosen])
     return [replace(item, blind=slot.look is not None) for item, slot in zip(items, chosen, strict=True)]
 

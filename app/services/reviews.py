@@ -109,13 +109,16 @@ def give_review(
 
 
 def _as_repeat(session: Session, record: ImageRecord, look: Look | None, new: NewReview) -> NewReview:
-    """The answer to a repeat as it is stored: its card named no row, and by another person it is a second look."""
+    """The answer to a repeat as it is stored: its card named no row, and by another person it is a second look.
+
+    Whoever does not answer such a card, as the API's callers, names the latest row as everywhere.
+    """
     if look is None or look.of_review_id is None:
         return new
     first = stored.find_review(session, look.of_review_id)
     return replace(
         new,
-        seen_review_id=record.latest_review_id if new.seen_review_id is None else new.seen_review_id,
+        seen_review_id=record.latest_review_id if new.blind and new.seen_review_id is None else new.seen_review_id,
         source=Source.REPEAT if first is not None and first.reviewer != new.reviewer else new.source,
     )
 

@@ -167,7 +167,7 @@ def test_undoing_a_blind_answer_shows_the_image_blind_again(workshop: Workshop, 
 
 
 def test_a_repeat_differs_in_nothing(workshop: Workshop, site: Browser) -> None:
-    """Items and cards of images that Bob has called are those of any blind item; the answers are told apart after."""
+    """But for the number of the latest row, which an answer must name, items are those of any blind item."""
     workshop.settings = workshop.settings.model_copy(
         update={"review": workshop.settings.review.model_copy(update={"audit_share": 0.4, "repeat_share": 0.2})}
     )
@@ -186,8 +186,13 @@ def test_a_repeat_differs_in_nothing(workshop: Workshop, site: Browser) -> None:
         [item] = got.json()["items"]
         record = workshop.item(item["id"]).record
         if item["path"] is None:
-            forms[item["id"] in called].add(tuple((name, value is None) for name, value in item.items()))
-        given = give(repeating, item, record.given)
+            told = [(name, value is None) for name, value in item.items() if name != "review_id"]
+            forms[item["id"] in called].add(tuple(told))
+            assert (item["review_id"] is not None) == (item["id"] in called)
+        if item["review_id"] is not None:
+            unseen = {"verdict": record.given.value, "seen_review_id": None}
+            assert repeating.post(f"/api/images/{item['id']}/reviews", json=unseen, headers=ADA).status_code == 409
+        given = give(repeating, item, record.given, item["review_id"])
         assert given["verdict"] == record.given
         reviewers = [each["reviewer"] for each in repeating.get(f"/api/images/{item['id']}").json()["reviews"]]
         assert reviewers == (["Bob", "Ada"] if item["id"] in called else ["Ada"])
