@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -140,10 +140,11 @@ def _scores_by_id(fit: Fit) -> tuple[ColumnElement[bool], ...]:
     return ScoreRow.dataset_id + 0 == fit.dataset_id, ScoreRow.detector_id == fit.detector_id
 
 
-def doubted_of(dataset_id: int, detector_id: int | None) -> Select[int]:
+def doubted_of(dataset_id: int | BindParameter[int], detector_id: int | BindParameter[int] | None) -> Select[int]:
     """Ids of the images that the second opinion doubts: few, and found by an index of their own. Meant for ``IN``."""
+    known = 0 if detector_id is None else detector_id
     return select(ScoreRow.image_id).where(
-        ScoreRow.dataset_id == dataset_id, ScoreRow.detector_id == (detector_id or 0), ScoreRow.doubted
+        ScoreRow.dataset_id == dataset_id, ScoreRow.detector_id == known, ScoreRow.doubted
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.consensus import Unsettled
@@ -113,7 +113,7 @@ def disagreement() -> ColumnElement[bool]:
     )
 
 
-def in_conflict(dataset_id: int) -> Select[int]:
+def in_conflict(dataset_id: int | BindParameter[int]) -> Select[int]:
     """Ids of the images with a copy in the other folder: few, and found by an index of their own.
 
     Meant for ``IN``: as a condition among others SQLite takes it for one that half the dataset meets.

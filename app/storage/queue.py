@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, delete, exists, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.images import Side
@@ -52,184 +54,207 @@ def find_places(
     Either way the cost does not grow with the dataset. With ``backwards`` the places before ``after``, nearest first;
     with ``called`` also those that have a verdict. ``client`` sees its own leases.
     """
-    found: list[Place] = []
-    if flagged is not False:
-        found += _conflicts(session, dataset, after, backwards, called, client, now, limit)
+    asking = _Asking(session, dataset, after, backwards, client, now, limit)
+    found = [] if flagged is False else _conflicts(asking, called)
     if is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold):
         for flag in (True, False) if flagged is None else (flagged,):
             for done in (False, True) if called else (False,):
-                found += _ranked(session, dataset, after, backwards, client, now, limit, flag=flag, done=done)
+                found += _ranked(asking, flag=flag, done=done)
         return sorted(found, reverse=backwards)[:limit]
     for given in Side:
-        found += _places_of_label(session, dataset, given, flagged, after, backwards, called, client, now, limit)
+        found += _places_of_label(asking, given, flagged, called)
         if flagged:
-            found += _doubted(session, dataset, given, after, backwards, called, client, now, limit)
+            found += _doubted(asking, given, called)
     return sorted(found, reverse=backwards)[:limit]
 
 
-def _of_nobody_else(client: str | None, now: datetime) -> Any:
-    return and_(LeaseRow.image_id == ScoreRow.image_id, LeaseRow.expires_at > now, LeaseRow.client != (client or ""))
+class _Kind(StrEnum):
+    """Which stretch of which index is read."""
 
-
-def _free(dataset: Dataset, client: str | None, now: datetime) -> _Scores:
-    """Scores of the detector in force whose image is in nobody else's hand, waits for no blind answer, and has no copy
-    in the other folder."""
-    return (
-        select(ScoreRow.given, ScoreRow.score, ScoreRow.rank, ScoreRow.image_id)
-        .outerjoin(LeaseRow, _of_nobody_else(client, now))
-        .where(
-            ScoreRow.detector_id == dataset.detector_id,
-            LeaseRow.image_id.is_(None),
-            ~is_pending(ScoreRow.image_id),
-            ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
-        )
-    )
-
-
-def _in_order(query: _Scores, key: Key, limit: int, *, backwards: bool) -> _Scores:
-    order = (key.desc(), ScoreRow.image_id.desc()) if backwards else (key, ScoreRow.image_id)
-    return query.order_by(*order).limit(limit)
-
-
-def _ranked(
-    session: Session,
-    dataset: Dataset,
-    after: Place | None,
-    backwards: bool,
-    client: str | None,
-    now: datetime,
-    limit: int,
-    *,
-    flag: bool,
-    done: bool,
-) -> list[Place]:
-    """Flagged or agreeing images, called or not, by the learned rank; each of the four is a stretch of an index."""
-    read = _Range() if after is None else _beyond(after, ScoreRow.rank, backwards=backwards)
-    query = _free(dataset, client, now).where(
-        ScoreRow.dataset_id == dataset.id,
-        ScoreRow.flagged if flag else ~ScoreRow.flagged,
-        ScoreRow.called if done else ~ScoreRow.called,
-        *read.conditions(ScoreRow.rank),
-    )
-    rows = session.execute(_in_order(query, ScoreRow.rank, limit, backwards=backwards))
-    return [Place(row.rank, row.image_id, Side(row.given), row.score) for row in rows]
-
-
-def _doubted(
-    session: Session,
-    dataset: Dataset,
-    given: Side,
-    after: Place | None,
-    backwards: bool,
-    called: bool,
-    client: str | None,
-    now: datetime,
-    limit: int,
-) -> list[Place]:
-    """Agreeing images of a label that the second opinion doubts, while the order is the detector's: they are few."""
-    read = _flag_edge(given, dataset.threshold, flagged=False)
-    if after is not None:
-        read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
-    query = _free(dataset, client, now).where(
-        ScoreRow.image_id.in_(doubted_of(dataset.id, dataset.detector_id)),
-        ScoreRow.given == given,
-        *read.conditions(ScoreRow.against),
-    )
-    if not called:
-        query = query.where(~ScoreRow.called)
-    rows = session.execute(_in_order(query, ScoreRow.against, limit, backwards=backwards))
-    return [place_of(given, row.score, row.image_id) for row in rows]
-
-
-def _places_of_label(
-    session: Session,
-    dataset: Dataset,
-    given: Side,
-    flagged: bool | None,
-    after: Place | None,
-    backwards: bool,
-    called: bool,
-    client: str | None,
-    now: datetime,
-    limit: int,
-) -> list[Place]:
-    query = _free(dataset, client, now).where(ScoreRow.dataset_id == dataset.id, ScoreRow.given == given)
-    if not called:
-        query = query.where(~ScoreRow.called)
-    if flagged is False:
-        query = query.where(~ScoreRow.doubted)
-    read = _Range() if flagged is None else _flag_edge(given, dataset.threshold, flagged=flagged)
-    if after is not None:
-        read = read.within(_beyond(after, ScoreRow.against, backwards=backwards))
-    query = query.where(*read.conditions(ScoreRow.against))
-    rows = session.execute(_in_order(query, ScoreRow.against, limit, backwards=backwards))
-    return [place_of(given, row.score, row.image_id) for row in rows]
-
-
-def _conflicts(
-    session: Session,
-    dataset: Dataset,
-    after: Place | None,
-    backwards: bool,
-    called: bool,
-    client: str | None,
-    now: datetime,
-    limit: int,
-) -> list[Place]:
-    """Images with a copy in the other folder: they come before all others, by id."""
-    query = (
-        select(ImageRow.id, ImageRow.given, ScoreRow.score)
-        .outerjoin(ScoreRow, and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0)))
-        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
-        .outerjoin(
-            LeaseRow,
-            and_(LeaseRow.image_id == ImageRow.id, LeaseRow.expires_at > now, LeaseRow.client != (client or "")),
-        )
-        .where(ImageRow.id.in_(in_conflict(dataset.id)), LeaseRow.image_id.is_(None), ~is_pending(ImageRow.id))
-    )
-    if not called:
-        query = query.where(uncalled())
-    if after is not None and after.against == FIRST:
-        query = query.where(ImageRow.id < after.image_id if backwards else ImageRow.id > after.image_id)
-    elif after is not None and not backwards:
-        return []
-    query = query.order_by(ImageRow.id.desc() if backwards else ImageRow.id).limit(limit)
-    return [place_of(Side(row.given), row.score, row.id, conflict=True) for row in session.execute(query)]
+    RANKED = "ranked"  #: flagged or agreeing images, called or not, by the learned rank: four stretches
+    LABEL = "label"  #: images of a given label, by the detector's score
+    DOUBTED = "doubted"  #: agreeing images of a label that the second opinion doubts, likewise: they are few
 
 
 @dataclass(frozen=True, slots=True)
-class _Range:
-    """Which part of the index of a label is read, both ends included, and what is asked of each row in it."""
+class _Shape:
+    """What tells one statement of the queue from another; all else are parameters, so each is built once."""
 
-    low: float = -1.0
-    high: float = 0.0
-    asked: tuple[ColumnElement[bool], ...] = ()
-
-    def within(self, other: "_Range") -> "_Range":
-        """What lies in both."""
-        return _Range(max(self.low, other.low), min(self.high, other.high), (*self.asked, *other.asked))
-
-    def conditions(self, key: Key) -> tuple[ColumnElement[bool], ...]:
-        """One bound on each side: of two SQLite takes either, and may read the whole label for the other."""
-        return key >= self.low, key <= self.high, *self.asked
+    kind: _Kind
+    flagged: bool | None
+    called: bool
+    backwards: bool
+    above: bool | None  #: whether the score must reach the threshold; None: it does not matter
+    beyond: bool  #: a place
 
 
-def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> _Range:
+def _of_nobody_else(image_id: Any) -> Any:
+    held = and_(LeaseRow.expires_at > bindparam("now"), LeaseRow.client != bindparam("client"))
+    return and_(LeaseRow.image_id == image_id, held)
+
+
+@cache
+def _statement(shape: _Shape) -> _Scores:
+    """Scores of the detector in force whose image is in nobody else's hand, waits for no blind answer, and has no copy
+    in the other folder."""
+    key = ScoreRow.rank if shape.kind is _Kind.RANKED else ScoreRow.against
+    order = (key.desc(), ScoreRow.image_id.desc()) if shape.backwards else (key, ScoreRow.image_id)
+    return (
+        select(ScoreRow.given, ScoreRow.score, ScoreRow.rank, ScoreRow.image_id)
+        .outerjoin(LeaseRow, _of_nobody_else(ScoreRow.image_id))
+        .where(
+            ScoreRow.detector_id == bindparam("detector"),
+            LeaseRow.image_id.is_(None),
+            ~is_pending(ScoreRow.image_id),
+            ~exists().where(ImageRow.id == ScoreRow.image_id, ImageRow.duplicate_conflict),
+            *_of_kind(shape),
+            # One bound on each side: of two SQLite takes either, and may read the whole label for the other.
+            key >= bindparam("low"),
+            key <= bindparam("high"),
+            *_asked(shape, key),
+        )
+        .order_by(*order)
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def _of_kind(shape: _Shape) -> list[ColumnElement[bool]]:
+    """What each kind asks of a row, whatever its score."""
+    if shape.kind is _Kind.RANKED:
+        flag: Any = ScoreRow.flagged if shape.flagged else ~ScoreRow.flagged
+        called: Any = ScoreRow.called if shape.called else ~ScoreRow.called
+        return [ScoreRow.dataset_id == bindparam("dataset"), flag, called]
+    open_ = [] if shape.called else [~ScoreRow.called]
+    label = ScoreRow.given == bindparam("given")
+    if shape.kind is _Kind.DOUBTED:
+        return [ScoreRow.image_id.in_(doubted_of(bindparam("dataset"), bindparam("detector"))), label, *open_]
+    sure = [~ScoreRow.doubted] if shape.flagged is False else []
+    return [ScoreRow.dataset_id == bindparam("dataset"), label, *open_, *sure]
+
+
+def _asked(shape: _Shape, key: Key) -> list[ColumnElement[bool]]:
+    """What the two bounds leave open at their ends."""
+    asked: list[ColumnElement[bool]] = []
+    if shape.above is not None:
+        threshold: Any = bindparam("threshold")
+        asked.append(ScoreRow.score >= threshold if shape.above else ScoreRow.score < threshold)
+    if shape.beyond:
+        at: Any = bindparam("at")
+        at_id: Any = bindparam("at_id")
+        further = key < at if shape.backwards else key > at
+        later = ScoreRow.image_id < at_id if shape.backwards else ScoreRow.image_id > at_id
+        asked.append(or_(further, and_(key == at, later)))
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What all statements of one question to the queue share."""
+
+    session: Session
+    dataset: Dataset
+    after: Place | None
+    backwards: bool
+    client: str | None
+    now: datetime
+    limit: int
+
+    def read(
+        self, kind: _Kind, flagged: bool | None, called: bool, given: Side | None = None, edge: "_Edge | None" = None
+    ) -> Sequence[Any]:
+        """Rows of one stretch of an index, from the place on."""
+        low, high = (-1.0, 0.0) if edge is None else (edge.low, edge.high)
+        if self.after is not None:
+            low, high = (low, min(high, self.after.against)) if self.backwards else (max(low, self.after.against), high)
+        above = None if edge is None else edge.above
+        shape = _Shape(kind, flagged, called, self.backwards, above, self.after is not None)
+        return self.session.execute(_statement(shape), self._values(low, high, given)).all()
+
+    def _values(self, low: float, high: float, given: Side | None) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            **self.shared(),
+            "detector": self.dataset.detector_id or 0,
+            "threshold": self.dataset.threshold,
+            "given": given,
+            "low": low,
+            "high": high,
+        }
+        return values | ({} if self.after is None else {"at": self.after.against, "at_id": self.after.image_id})
+
+    def shared(self) -> dict[str, Any]:
+        """Parameters of every statement."""
+        return {
+            "dataset": self.dataset.id,
+            "client": self.client or "",
+            "now": self.now,
+            "limit": self.limit,
+        }
+
+
+def _ranked(asking: _Asking, *, flag: bool, done: bool) -> list[Place]:
+    rows = asking.read(_Kind.RANKED, flag, done)
+    return [Place(row.rank, row.image_id, Side(row.given), row.score) for row in rows]
+
+
+def _doubted(asking: _Asking, given: Side, called: bool) -> list[Place]:
+    edge = _flag_edge(given, asking.dataset.threshold, flagged=False)
+    rows = asking.read(_Kind.DOUBTED, None, called, given, edge)
+    return [place_of(given, row.score, row.image_id) for row in rows]
+
+
+def _places_of_label(asking: _Asking, given: Side, flagged: bool | None, called: bool) -> list[Place]:
+    edge = None if flagged is None else _flag_edge(given, asking.dataset.threshold, flagged=flagged)
+    rows = asking.read(_Kind.LABEL, flagged, called, given, edge)
+    return [place_of(given, row.score, row.image_id) for row in rows]
+
+
+def _conflicts(asking: _Asking, called: bool) -> list[Place]:
+    """Images with a copy in the other folder: they come before all others, by id."""
+    after, beyond = asking.after, False
+    if after is not None:
+        beyond = after.against == FIRST
+        if not beyond and not asking.backwards:
+            return []
+    values = asking.shared() | {"detector": asking.dataset.detector_id or 0}
+    if beyond and after is not None:
+        values["at_id"] = after.image_id
+    rows = asking.session.execute(_conflict_statement(called, asking.backwards, beyond), values)
+    return [place_of(Side(row.given), row.score, row.id, conflict=True) for row in rows]
+
+
+@cache
+def _conflict_statement(called: bool, backwards: bool, beyond: bool) -> Any:
+    of_detector = and_(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == bindparam("detector"))
+    query = (
+        select(ImageRow.id, ImageRow.given, ScoreRow.score)
+        .outerjoin(ScoreRow, of_detector)
+        .outerjoin(StandingRow, StandingRow.image_id == ImageRow.id)
+        .outerjoin(LeaseRow, _of_nobody_else(ImageRow.id))
+        .where(ImageRow.id.in_(in_conflict(bindparam("dataset"))), LeaseRow.image_id.is_(None))
+        .where(~is_pending(ImageRow.id))
+    )
+    if not called:
+        query = query.where(uncalled())
+    if beyond:
+        at_id: Any = bindparam("at_id")
+        query = query.where(ImageRow.id < at_id if backwards else ImageRow.id > at_id)
+    return query.order_by(ImageRow.id.desc() if backwards else ImageRow.id).limit(bindparam("limit", type_=Integer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Which part of the index of a label is read, both ends included, and on which side of the threshold."""
+
+    low: float
+    high: float
+    above: bool
+
+
+def _flag_edge(given: Side, threshold: float, *, flagged: bool) -> _Edge:
     """The scores of a label that are flags, or are none; on the edge the score itself decides."""
-    if given is Side.NEGATIVE:
-        edge, asked = -threshold, ScoreRow.score >= threshold if flagged else ScoreRow.score < threshold
-    else:
-        edge, asked = threshold - 1.0, ScoreRow.score < threshold if flagged else ScoreRow.score >= threshold
-    return _Range(high=edge, asked=(asked,)) if flagged else _Range(low=edge, asked=(asked,))
-
-
-def _beyond(after: Place, key: Key, *, backwards: bool) -> _Range:
-    """Places after one, or before it, in the order of ``key``."""
-    if backwards:
-        tie = and_(key == after.against, ScoreRow.image_id < after.image_id)
-        return _Range(high=after.against, asked=(or_(key < after.against, tie),))
-    tie = and_(key == after.against, ScoreRow.image_id > after.image_id)
-    return _Range(low=after.against, asked=(or_(key > after.against, tie),))
+    edge = -threshold if given is Side.NEGATIVE else threshold - 1.0
+    above = flagged == (given is Side.NEGATIVE)
+    return _Edge(-1.0, edge, above) if flagged else _Edge(edge, 0.0, above)
 
 
 def find_place(session: Session, dataset: Dataset, record: ImageRecord) -> Place | None:
