@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -214,20 +215,26 @@ def latest_by(session: Session, dataset_id: int, reviewer: str, limit: int) -> l
     Those are the latest of their image, neither undone nor followed by another: under a rule that asks several
     people they need not be what stands. What was carried to copies has its own undo.
     """
-    rows = session.scalars(
+    values = {"dataset": dataset_id, "reviewer": reviewer, "limit": limit}
+    return [_review(row) for row in session.scalars(_latest_query(), values)]
+
+
+@cache
+def _latest_query() -> Select[ReviewRow]:
+    """Built once: every card of the desk asks for it."""
+    return (
         select(ReviewRow)
         .where(
-            ReviewRow.dataset_id == dataset_id,
-            ReviewRow.reviewer == reviewer,
+            ReviewRow.dataset_id == bindparam("dataset"),
+            ReviewRow.reviewer == bindparam("reviewer"),
             ReviewRow.verdict.is_not(None),
             ReviewRow.source.not_in((Source.SECOND, Source.SETTLE, Source.CARRY)),
             ~_is_undone(ReviewRow.id),
             ~_is_followed(),
         )
         .order_by(ReviewRow.id.desc())
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return [_review(row) for row in rows]
 
 
 def find_latest_own(session: Session, dataset_id: int, reviewer: str, source: Source) -> int | None:

@@ -7,7 +7,7 @@ Every function of this layer that changes which images there are, what is scored
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -55,6 +55,7 @@ NOBODY, UNSETTLED = "none", "unsettled"  #: in place of a verdict
 KEY = ("given", "bin", "verdict", "signed")  #: what images are tallied by
 Key = tuple[str, int, str, bool]
 AT_ONCE = 500  #: parameters of one statement
+STATEMENTS = 64  #: that are kept, of each kind: several pages ask the same of the same dataset, and building costs most
 
 
 def _verdict_column() -> ColumnElement[str]:
@@ -166,15 +167,19 @@ def _read_around(session: Session, dataset: Dataset) -> list[Tally]:
     Which side a bin lies on is all that counts under a threshold; there are hundreds of bins, and a page reads this
     several times.
     """
-    edge = bin_of(dataset.threshold)
+    return [_tally(row) for row in session.execute(_around_query(dataset.id, dataset.threshold))]
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _around_query(dataset_id: int, threshold: float) -> Any:
+    edge = bin_of(threshold)
     beside = ((TallyRow.bin < 0, TallyRow.bin), (TallyRow.bin < edge, 0), (TallyRow.bin > edge, edge + 1))
     key = (TallyRow.given, case(*beside, else_=edge).label("bin"), TallyRow.verdict, TallyRow.signed)
-    rows = session.execute(
+    return (
         select(*key, func.sum(TallyRow.images).label("images"))
-        .where(TallyRow.dataset_id == dataset.id, TallyRow.images != 0)
+        .where(TallyRow.dataset_id == dataset_id, TallyRow.images != 0)
         .group_by(*key)
     )
-    return [_tally(row) for row in rows]
 
 
 def _tally(row: Any) -> Tally:
@@ -184,35 +189,43 @@ def _tally(row: Any) -> Tally:
 
 def _below(session: Session, dataset: Dataset) -> dict[TallyKey, int]:
     """Images in the threshold's own bin with a score under it: a few, as thresholds lie at the edge of bins mostly."""
-    edge = bin_of(dataset.threshold)
+    rows = session.execute(_below_query(dataset.id, dataset.detector_id, dataset.threshold))
+    tallies = [_tally(row) for row in rows]
+    return {tally.key: tally.images for tally in tallies}
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _below_query(dataset_id: int, detector_id: int | None, threshold: float) -> Any:
+    edge = bin_of(threshold)
     key = (ScoreRow.given, literal(edge).label("bin"), _verdict_column(), _signed_column())
-    rows = session.execute(
+    return (
         select(*key, func.count().label("images"))
         .join(ImageRow, ImageRow.id == ScoreRow.image_id)
         .outerjoin(StandingRow, StandingRow.image_id == ScoreRow.image_id)
-        .outerjoin(SignedImageRow, _covering(dataset.id))
+        .outerjoin(SignedImageRow, _covering(dataset_id))
         .where(
-            ScoreRow.dataset_id == dataset.id,
-            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.dataset_id == dataset_id,
+            ScoreRow.detector_id == detector_id,
             ScoreRow.given.in_(list(Side)),
             ScoreRow.score >= edge / BINS - HAIR,
-            ScoreRow.score < dataset.threshold,
+            ScoreRow.score < threshold,
             score_bin() == edge,
             ImageRow.unreadable.is_(None),
         )
         .group_by(*key)
     )
-    tallies = [_tally(row) for row in rows]
-    return {tally.key: tally.images for tally in tallies}
 
 
 def _conflicts(session: Session, dataset: Dataset) -> list[Tally]:
     """Images flagged though detector and folder agree: few, and found by indexes of their own."""
+    return [_tally(row) for row in session.execute(_conflict_query(dataset.id, dataset.detector_id))]
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _conflict_query(dataset_id: int, detector_id: int | None) -> Any:
     agrees = or_(ScoreRow.score.is_(None), ~disagreement())
-    chosen = union(in_conflict(dataset.id), doubted_of(dataset.id, dataset.detector_id))
-    here = and_(ImageRow.id.in_(chosen), ImageRow.unreadable.is_(None))
-    rows = session.execute(_tallied(dataset.id, here, agrees))
-    return [_tally(row) for row in rows]
+    chosen = union(in_conflict(dataset_id), doubted_of(dataset_id, detector_id))
+    return _tallied(dataset_id, and_(ImageRow.id.in_(chosen), ImageRow.unreadable.is_(None)), agrees)
 
 
 def read_split(session: Session, dataset: Dataset) -> tuple[list[Tally], dict[TallyKey, int]]:
