@@ -6,9 +6,24 @@ changes one of these does it inside :func:`keeping_conflicts`, so the two column
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.domain.flagging import MOST_COUNTED, Copies
@@ -117,15 +132,21 @@ def _hashes(session: Session, image_ids: Collection[int]) -> set[tuple[int, str 
 
 def find_copies(session: Session, image_id: int, limit: int) -> list[int]:
     """Other present images of the dataset with the same bytes, by id."""
+    return list(session.scalars(_copies_query(), {"image": image_id, "limit": limit}))
+
+
+@cache
+def _copies_query() -> Select[int]:
+    """Built once, as :func:`_near_query` is: making an alias takes longer than running the statement."""
     one = aliased(ImageRow)
-    rows = session.scalars(
+    image: Any = bindparam("image")
+    return (
         select(ImageRow.id)
         .join(one, and_(one.dataset_id == ImageRow.dataset_id, one.sha256 == ImageRow.sha256))
-        .where(one.id == image_id, ImageRow.id != image_id, is_present())
+        .where(one.id == image, ImageRow.id != image, is_present())
         .order_by(ImageRow.id)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return list(rows)
 
 
 def count_copies(session: Session, dataset_id: int, sha256: str, given: Side) -> Copies | None:
@@ -261,23 +282,28 @@ def find_near(session: Session, image_id: int, limit: int) -> list[tuple[int, in
     Of an image that more than ``NEAR_READ`` others resemble, as one black frame does all the others, the nearest of
     so many are given.
     """
+    rows = session.execute(_near_query(), {"image": image_id, "limit": limit})
+    return [(row.other_id, row.distance) for row in rows]
+
+
+@cache
+def _near_query() -> Any:
     one = aliased(ImageRow)
     near = (
         select(NearDuplicateRow.image_id, NearDuplicateRow.other_id, NearDuplicateRow.distance)
-        .where(NearDuplicateRow.image_id == image_id)
+        .where(NearDuplicateRow.image_id == bindparam("image"))
         .order_by(NearDuplicateRow.other_id)
         .limit(NEAR_READ)
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(near.c.other_id, near.c.distance)
         .join(ImageRow, ImageRow.id == near.c.other_id)
         .join(one, one.id == near.c.image_id)
         .where(is_present(), ImageRow.sha256 != one.sha256)
         .order_by(near.c.distance, near.c.other_id)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return [(row.other_id, row.distance) for row in rows]
 
 
 def list_near_across(

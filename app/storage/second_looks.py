@@ -14,6 +14,8 @@ from app.domain.reviewing import SECOND_SOURCES, ReviewFact, Verdict
 from app.domain.second_looks import Look, Stage, find_look
 from app.storage.tables import ImageRow, ReviewRow, SecondCountRow, SecondLookRow
 
+OWN, UNDO = aliased(ReviewRow, name="own"), aliased(ReviewRow, name="undo")
+
 
 def follow(
     session: Session,
@@ -99,13 +101,12 @@ def count_looks(session: Session, dataset_id: int) -> list[tuple[Stage, str, int
 
 def has_called(reviewer: str) -> ColumnElement[bool]:
     """Whether a person has called the image of a look; a blind verdict that they took back does not count."""
-    own, undo = aliased(ReviewRow), aliased(ReviewRow)
     return exists(
-        select(own.id).where(
-            own.image_id == SecondLookRow.image_id,
-            own.reviewer == reviewer,
-            own.verdict.is_not(None),
-            or_(own.source.not_in(SECOND_SOURCES), ~exists(select(undo.id).where(undo.undoes == own.id))),
+        select(OWN.id).where(
+            OWN.image_id == SecondLookRow.image_id,
+            OWN.reviewer == reviewer,
+            OWN.verdict.is_not(None),
+            or_(OWN.source.not_in(SECOND_SOURCES), ~exists(select(UNDO.id).where(UNDO.undoes == OWN.id))),
         )
     )
 
