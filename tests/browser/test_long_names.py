@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser.conftest import Server, Tab, serving
 from tests.browser.looking import find_violations
@@ -36,10 +37,17 @@ def test_a_long_name_does_not_widen_a_page(server: Server, open_tab: Callable[..
     dataset = json.loads(server.run("add", str(server.data / "demo"), "--name", NAME, "--json"))
     server.run("scan", NAME)
     page = open_tab(viewport={"width": 390, "height": 844}).page
+    assert find_wide(page, dataset["id"]) == {}
+    server.run("worker", "--once")  # a scan that has ended leaves other buttons than one that waits
+    assert find_wide(page, dataset["id"]) == {}
+
+
+def find_wide(page: Page, dataset: int) -> dict[str, list[str]]:
+    """The pages that are too wide, or otherwise not accessible."""
     wide = {}
     for path in (*PAGES, *MORE):
-        page.goto(path.format(dataset["id"]))
+        page.goto(path.format(dataset))
         assert NAME in page.content()
         if found := find_violations(page):
             wide[path] = found
-    assert wide == {}
+    return wide
