@@ -13,6 +13,7 @@ from app.storage.audit_looks import Asker, Look, find_pending, is_pending, is_re
 from app.storage.audit_tables import AuditRow, LookRow
 from app.storage.audits import FRESH, REPEAT, UNSEEN, Audit, find_audit
 from app.storage.reviews import Review, list_reviewers
+from app.storage.second_looks import OWN, UNDO
 from app.storage.tables import ImageRow, LeaseRow, ReviewRow, SecondLookRow, StandingRow
 
 GAP = 50  #: own verdicts after which somebody who reviews alone is asked about an image once more
@@ -111,13 +112,12 @@ def _may_answer(session: Session, dataset_id: int, reviewer: str) -> ColumnEleme
     verdicts since.
     """
     if any(name != reviewer for name in list_reviewers(session, dataset_id, 2)):
-        own, undo = aliased(ReviewRow), aliased(ReviewRow)
         return ~exists(
-            select(own.id).where(
-                own.image_id == ReviewRow.image_id,
-                own.reviewer == reviewer,
-                own.verdict.is_not(None),
-                ~exists(select(undo.id).where(undo.undoes == own.id)),
+            select(OWN.id).where(
+                OWN.image_id == ReviewRow.image_id,
+                OWN.reviewer == reviewer,
+                OWN.verdict.is_not(None),
+                ~exists(select(UNDO.id).where(UNDO.undoes == OWN.id)),
             )
         )
     since = session.scalar(

@@ -15,13 +15,12 @@ from app.domain.reviewing import ReviewFact, Source, Verdict
 from app.errors import ConflictError
 from app.storage import audits
 from app.storage.datasets import MAX_ID
-from app.storage.second_looks import awaits_second, follow
+from app.storage.second_looks import UNDO, awaits_second, follow
 from app.storage.tables import DatasetRow, ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import keeping
 
 OWN_LOOKED_THROUGH = 500  #: of a person's latest rows, in search of one to take back
-#: made once: making an alias takes longer than most statements
-UNDO, LATER = aliased(ReviewRow, name="undo"), aliased(ReviewRow, name="later")
+LATER = aliased(ReviewRow, name="later")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from app.domain.reviewing import SECOND_SOURCES, ReviewFact, Verdict
 from app.domain.second_looks import Look, Stage, find_look
 from app.storage.tables import ImageRow, ReviewRow, SecondCountRow, SecondLookRow
 
+#: made once: making an alias takes longer than most statements
 OWN, UNDO = aliased(ReviewRow, name="own"), aliased(ReviewRow, name="undo")
 
 
