@@ -16,11 +16,12 @@ from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.flags import flags_of
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
-from app.storage.browsing import LAST_ID, START, Cut, Wanted, scores_of_image, walk
+from app.storage.browsing import LAST_ID, START, Cut, scores_of_image, walk
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
 from app.storage.duplicates import count_copies
 from app.storage.images import DetectionRecord, ImageFilter, ImageRecord
+from app.storage.narrowing import Wanted
 from app.storage.numbering import find_number
 from app.storage.relocations import moves_of_image
 from app.storage.reviews import Review, reviews_of_image

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.counting import BINS, HAIR
 from app.domain.images import Side
-from app.storage.browsing import Cut, Position, Stream, Wanted, make_streams
+from app.storage.browsing import Cut, Position, Stream, make_streams
 from app.storage.datasets import Dataset
+from app.storage.narrowing import Wanted
 from app.storage.tallies import histogram
 
 

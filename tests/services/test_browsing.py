@@ -115,6 +115,7 @@ def test_a_filter_lists_what_it_says(shelf: Workshop, monkeypatch: pytest.Monkey
     whole = {name: pages(shelf, 500, order=order, **query) for name, (query, _) in FILTERS.items()}
     monkeypatch.setattr(browsing, "CHUNK", 3)
     monkeypatch.setattr(browsing, "SEARCHED", 2)
+    monkeypatch.setattr(browsing, "ASKED", 2)
     monkeypatch.setattr(browsing, "FEW", 1)
     for name, (query, belongs) in FILTERS.items():
         assert len(whole[name]) == 1
@@ -150,7 +151,9 @@ def test_back_leads_where_one_came_from(shelf: Workshop, monkeypatch: pytest.Mon
     """The page before, image for image; before the first there is none."""
     monkeypatch.setattr(browsing, "CHUNK", 3)
     monkeypatch.setattr(browsing, "SEARCHED", 2)
-    for name in ("all", "text", "open", "given", "reviewed"):
+    monkeypatch.setattr(browsing, "ASKED", 2)
+    monkeypatch.setattr(browsing, "FEW", 1)
+    for name in ("all", "text", "open", "given", "reviewed", "verdict", "reviewer", "folder"):
         for limit in (1, 3, 5):
             forward, backward = there_and_back(shelf, limit, order=order, **FILTERS[name][0])
             assert backward == forward, (name, limit)
@@ -224,6 +227,7 @@ def test_a_search_that_is_late_says_how_far_it_came(shelf: Workshop, monkeypatch
     """Nothing is left out: the next page goes on from there."""
     monkeypatch.setattr("app.services.images.BUDGET_S", -1.0)
     monkeypatch.setattr(browsing, "SEARCHED", 2)
+    monkeypatch.setattr(browsing, "ASKED", 2)
     monkeypatch.setattr(browsing, "CHUNK", 2)
     found, passed, cursor, asked = [], 0, None, 0
     while True:
