@@ -7,6 +7,7 @@ from kept tallies and bounded reads of indexes, so it costs about the same at a 
 import platform
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -218,13 +219,18 @@ def make_report(
 
 def describe_versions() -> dict[str, str]:
     """Touchline, Python and the packages that scores depend on, where they are installed; none is imported."""
-    found = {"touchline": __version__, "python": platform.python_version()}
+    return {"touchline": __version__, "python": platform.python_version(), **dict(_find_packages())}
+
+
+@cache
+def _find_packages() -> tuple[tuple[str, str], ...]:
+    found = []
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            found.append((package, version(package)))
         except PackageNotFoundError:
             continue
-    return found
+    return tuple(found)
 
 
 def _view_dataset(session: Session, dataset: Dataset, view: DatasetView, *, with_paths: bool) -> ReportDataset:

@@ -117,6 +117,7 @@ def test_examples_of_each_kind(called: Workshop) -> None:
 
 def test_mislabels_that_were_found_long_ago_are_shown_too(called: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Newer verdicts that only agree do not hide them: the most suspicious images are looked through as well."""
+    monkeypatch.setattr("app.services.report_examples.NEWEST", 1)
     monkeypatch.setattr("app.services.report_examples.LOOKED_THROUGH", 1)
     called.clock.advance(60)
     called.call_paths(1, {"football/sure.png": "positive"})
