@@ -7,7 +7,7 @@ from math import isfinite
 
 from app.domain.text import is_text
 from app.errors import InvalidInputError
-from app.storage.browsing import LAST_ID, START, Cut, Position
+from app.storage.browsing import LAST_ID, LEARNED, REST, START, Cut, Position
 
 
 def encode_cursor(order: str, key: object, image_id: int) -> str:
@@ -45,8 +45,8 @@ def encode_cut(order: str, cut: Cut) -> str:
     return base64.urlsafe_b64encode(json.dumps([order, *cut]).encode()).decode().rstrip("=")
 
 
-def decode_cut(cursor: str, order: str) -> Cut:
-    """The place again.
+def decode_cut(cursor: str, order: str) -> tuple[str, Cut]:
+    """The place again, and the order that it is a place of: a list by suspicion goes on as it began.
 
     Raises:
         InvalidInputError: it is none, or one of another order.
@@ -57,14 +57,14 @@ def decode_cut(cursor: str, order: str) -> Cut:
         found_order, *found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise wrong from error
-    if found_order != order:
+    if found_order not in ((order, LEARNED) if order == "suspicion" else (order,)):
         raise InvalidInputError.on("cursor", "belongs to another order")
     if len(found) != len(START):
         raise wrong
-    cut = [_position(each, is_path=order == "path" or number == 2) for number, each in enumerate(found)]
+    cut = [_position(each, is_path=order == "path" or number == REST) for number, each in enumerate(found)]
     if any(each is None and given is not None for each, given in zip(cut, found, strict=True)):
         raise wrong
-    return (cut[0], cut[1], cut[2])
+    return found_order, tuple(cut)
 
 
 def _position(given: object, *, is_path: bool) -> Position | None:

@@ -11,10 +11,9 @@ from app.services.datasets import DatasetView, view_dataset
 from app.services.images import Tile, load_items, view_tile
 from app.services.queue import NO_PROGRESS, Progress, view_progress, why_empty
 from app.services.reviews import BatchEntry
-from app.storage.browsing import hashes_of
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset
-from app.storage.images import find_images
+from app.storage.images import find_images, hashes_of
 from app.storage.queue import find_places
 from app.storage.reviews import latest_batch
 

@@ -16,7 +16,7 @@ from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.flags import flags_of
 from app.services.scans import DetectorView, view_detector
 from app.storage import images as stored
-from app.storage.browsing import LAST_ID, START, Cut, scores_of_image, walk
+from app.storage.browsing import LAST_ID, START, Cut, name_order, walk
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, find_dataset
 from app.storage.duplicates import count_copies
@@ -310,37 +310,39 @@ def _browse(session: Session, query: ImageQuery, wanted: ImageFilter) -> ImageLi
     """The same of one dataset: in bounded time, so a page may come short where few images match; it then goes on."""
     dataset = get_dataset(session, query.dataset or "")
     narrowed = _narrow(query, wanted)
-    cut = _start(session, dataset, query, narrowed)
+    order, cut = _start(session, dataset, query, narrowed)
     until = monotonic() + BUDGET_S
 
     def late() -> bool:
         return monotonic() > until
 
     backwards = query.backwards and query.cursor is not None
-    found = walk(session, dataset, narrowed, query.order, cut, query.limit, late, backwards=backwards)
+    found = walk(session, dataset, narrowed, order, cut, query.limit, late, backwards=backwards)
     if backwards and found.ended:  # the first page is a whole one
         backwards = False
-        found = walk(session, dataset, narrowed, query.order, START, query.limit, late)
+        found = walk(session, dataset, narrowed, order, START, query.limit, late)
     records = stored.find_images(session, found.ids)
     items = load_items(session, [records[image_id] for image_id in found.ids if image_id in records])
     return ImageList(
         tuple(items),
-        None if found.ended and not backwards else encode_cut(query.order, found.end),
-        None if found.start == START else encode_cut(query.order, found.start),
+        None if found.ended and not backwards else encode_cut(order, found.end),
+        None if found.start == START else encode_cut(order, found.start),
         found.passed,
     )
 
 
-def _start(session: Session, dataset: Dataset, query: ImageQuery, narrowed: Wanted) -> Cut:
+def _start(session: Session, dataset: Dataset, query: ImageQuery, narrowed: Wanted) -> tuple[str, Cut]:
+    """The order that is meant, and where in it the page begins."""
     if query.cursor is not None:
         return decode_cut(query.cursor, query.order)
+    order = name_order(session, dataset, narrowed, query.order)
     if query.at_score is not None:
-        if query.order != "score":
+        if order != "score":
             raise InvalidInputError.on("at_score", "needs the order score")
-        return ((query.at_score, LAST_ID), (query.at_score, LAST_ID), None)
+        return order, ((query.at_score, LAST_ID), (query.at_score, LAST_ID), *START[2:])
     if query.number is not None:
-        return find_number(session, dataset, narrowed, query.order, query.number)
-    return START
+        return order, find_number(session, dataset, narrowed, order, query.number)
+    return order, START
 
 
 def narrow_query(session: Session, query: ImageQuery) -> Wanted:
@@ -524,7 +526,7 @@ def view_image_detail(database: Database, image_id: int) -> ImageDetail:
         dataset = find_dataset(session, dataset.id) or dataset
         view = view_dataset(session, dataset)
         scans = list_scans(session, dataset.id, limit=1)
-        scores = scores_of_image(session, image_id)
+        scores = stored.scores_of_image(session, image_id)
     return ImageDetail(
         item=view_review_item(full.item),
         dataset=view,

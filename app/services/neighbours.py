@@ -3,7 +3,7 @@
 from app.errors import InvalidInputError
 from app.services.browsing import ImageFilters, Jump, read_query
 from app.services.images import Around, get_record, narrow_query
-from app.storage.browsing import cut_around, walk
+from app.storage.browsing import cut_around, name_order, walk
 from app.storage.database import Database
 from app.storage.datasets import Dataset
 
@@ -20,11 +20,12 @@ def find_neighbours(database: Database, dataset: Dataset, image_id: int, filters
         with database.read() as session:
             wanted = narrow_query(session, query)
             record = get_record(session, image_id)
+            order = name_order(session, dataset, wanted, query.order)
             found: list[int | None] = []
             for after in (False, True):
-                cut = cut_around(session, dataset, wanted, query.order, record, after=after)
+                cut = cut_around(session, dataset, wanted, order, record, after=after)
                 # One chunk is asked: what lies further than that is found by the list.
-                near = walk(session, dataset, wanted, query.order, cut, 1, _at_once, backwards=not after)
+                near = walk(session, dataset, wanted, order, cut, 1, _at_once, backwards=not after)
                 found.append(near.ids[0] if near.ids else None)
     except InvalidInputError:
         return Around(None, None, f"/images?dataset={dataset.id}")

@@ -1,16 +1,16 @@
 """Lists of a dataset's images in any order, under any filter, from any place, forwards and backwards, in bounded time.
 
-An order is made of streams, each read along an index by keyset: the two labels' scores, the verdicts by time, the
-paths. A *cut* is a place in a list: for each stream the row after which it goes on. What no index answers and few
-images meet (a reviewer, say) is asked of a stretch of the index at once, in the database; the streams are merged, and
-all filters are asked of the merged rows chunk by chunk, until the page is full or the time is up; the cut then says
-where to go on.
+An order is made of streams, each read along an index by keyset: the two labels' scores, the four stretches of what was
+learned, the verdicts by time, the paths. A *cut* is a place in a list: for each stream the row after which it goes on.
+What no index answers and few images meet (a reviewer, say) is asked of a stretch of the index at once, in the database;
+the streams are merged, and all filters are asked of the merged rows chunk by chunk, until the page is full or the time
+is up; the cut then says where to go on.
 """
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, select, tuple_
@@ -18,10 +18,18 @@ from sqlalchemy.orm import Session
 
 from app.domain.images import Side
 from app.storage.datasets import Dataset
-from app.storage.fits import doubted_of
+from app.storage.fits import doubted_of, find_fit, is_ranked
 from app.storage.images import ImageRecord, in_conflict, unreadable_of
-from app.storage.narrowing import Wanted, asks_of_path, asks_of_verdicts, conditions_on, holds_text, lies_below
-from app.storage.tables import DetectorRow, ImageRow, ReviewRow, ScoreRow, StandingRow
+from app.storage.narrowing import (
+    Wanted,
+    asks_of_path,
+    asks_of_score,
+    asks_of_verdicts,
+    conditions_on,
+    holds_text,
+    lies_below,
+)
+from app.storage.tables import ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import has_unscored
 
 CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
@@ -31,8 +39,10 @@ GROWTH = 4  #: each read is so many times the one before, up to these: most page
 FEW = 3000  #: verdicts up to which a filter on them is answered by looking only at the images that they are on
 LAST_ID = 1 << 40
 Position = tuple[Any, int]  #: a stream's value and the image's id
-Cut = tuple[Position | None, Position | None, Position | None]  #: by stream's number; None: before its first row
-START: Cut = (None, None, None)
+Cut = tuple[Position | None, ...]  #: by stream's number; None: before its first row
+REST = 4  #: number of the stream of what has no place in an order
+START: Cut = (None,) * (REST + 1)
+LEARNED = "learned"  #: the order by suspicion, where it has been learned from verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +82,14 @@ class Stream:
     whole: bool = False  #: every scored image of a label
     sparse: tuple[ColumnElement[bool], ...] = ()  #: what few rows may meet: asked of many rows of the index at once
     reach: int = 0  #: how many at most
+    ranked: bool = False  #: by minus the learned suspicion: equal ones by id, whatever their stream
 
     def rank(self, value: Any, image_id: int) -> tuple[Any, ...]:
         """What sorts a row among those of all streams."""
         if isinstance(value, str):
             return (self.group, value)
+        if self.ranked:
+            return (self.group, value, image_id, self.number)
         strength = 1.0 - value if self.mirrored else value
         return (self.group, -strength, self.number, -image_id if self.down else image_id)
 
@@ -132,6 +145,15 @@ class Stream:
         return None if row is None else (row.value, row.id)
 
 
+def name_order(session: Session, dataset: Dataset, wanted: Wanted, order: str) -> str:
+    """The order that is meant: by suspicion, what was learned of it from verdicts, where there is that.
+
+    A band of scores is answered by the index of scores alone, so there it is the detector's suspicion.
+    """
+    fit = find_fit(session, dataset.id) if order == "suspicion" and not wanted.in_band else None
+    return order if fit is None or fit.detector_id != dataset.detector_id else LEARNED
+
+
 def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str) -> list[Stream]:
     """The streams of an order, under the filters that their indexes answer."""
     few = _find_few(session, dataset, wanted)
@@ -142,11 +164,16 @@ def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str)
         others = ~exists().where(StandingRow.image_id == ImageRow.id, StandingRow.effective_review_id.is_not(None))
         ends_here = wanted.about_verdicts
     else:
-        sides = [side for side in Side if wanted.given in (None, side) and dataset.detector_id is not None]
-        streams = [_scores(dataset, wanted, few, order, side) for side in sides]
+        if dataset.detector_id is None:
+            streams = []
+        elif order == LEARNED:
+            streams = _ranks(session, dataset, wanted, few)
+        else:
+            sides = [side for side in Side if wanted.given in (None, side)]
+            streams = [_scores(dataset, wanted, few, order, side) for side in sides]
         others = ~exists().where(ScoreRow.image_id == ImageRow.id, ScoreRow.detector_id == (dataset.detector_id or 0))
         ends_here = wanted.scored or not has_unscored(session, dataset.id)
-    return streams if ends_here else [*streams, _paths(dataset, wanted, few, 2, 1, (others,))]
+    return streams if ends_here else [*streams, _paths(dataset, wanted, few, REST, 1, (others,))]
 
 
 def _find_few(session: Session, dataset: Dataset, wanted: Wanted) -> list[int] | None:
@@ -205,6 +232,30 @@ def _scores(dataset: Dataset, wanted: Wanted, few: list[int] | None, order: str,
     number, whole, key = 0 if side is Side.POSITIVE else 1, few is None and not wanted.scored, ScoreRow.image_id
     sparse = (*asks_of_verdicts(wanted, key), *asks_of_path(wanted, key)) if few is None else ()
     return Stream(number, 0, ScoreRow.score, key, tuple(where), not mirrored, mirrored, whole, sparse, ASKED)
+
+
+def _ranks(session: Session, dataset: Dataset, wanted: Wanted, few: list[int] | None) -> list[Stream]:
+    """What was learned, in four stretches of an index: flagged or not, called or not.
+
+    Flags there follow the threshold some time after it was moved. Until then all stretches are read for them.
+    """
+    follows = is_ranked(session, dataset.id, dataset.detector_id, dataset.threshold)
+    key = ScoreRow.image_id
+    shared = [*_of(ScoreRow.dataset_id, dataset, key, few), ScoreRow.detector_id == dataset.detector_id]
+    asked = (*asks_of_score(dataset, wanted), *asks_of_verdicts(wanted, key), *asks_of_path(wanted, key))
+    sparse = asked if few is None else ()
+    streams = []
+    for number, (flagged, called) in enumerate(product((True, False), (False, True))):
+        if flagged or not (wanted.flagged and follows):
+            stretch: Any = (
+                ScoreRow.flagged if flagged else ~ScoreRow.flagged,
+                ScoreRow.called if called else ~ScoreRow.called,
+            )
+            where = (*shared, *stretch)
+            streams.append(
+                Stream(number, 0, ScoreRow.rank, key, where, down=False, sparse=sparse, reach=ASKED, ranked=True)
+            )
+    return streams
 
 
 def _verdicts(dataset: Dataset, wanted: Wanted, few: list[int] | None) -> Stream:
@@ -266,10 +317,9 @@ def walk(
         if ended or more or late():
             break
         size = min(CHUNK, size * GROWTH)
-    found = (here[0], here[1], here[2])
     if backwards:
-        return Found(tuple(ids[::-1]), found, cut, passed, ended)
-    return Found(tuple(ids), cut, found, passed, ended)
+        return Found(tuple(ids[::-1]), tuple(here), cut, passed, ended)
+    return Found(tuple(ids), cut, tuple(here), passed, ended)
 
 
 def _take(merged: Iterator[Row], size: int, late: Callable[[], bool]) -> list[Row]:
@@ -300,23 +350,16 @@ def _ask(session: Session, dataset: Dataset, wanted: Wanted, ids: Sequence[int])
     return set(session.scalars(query)) if ids else set()
 
 
-def hashes_of(session: Session, image_ids: Sequence[int]) -> dict[int, int]:
-    """Perceptual hashes by image, of those that have one."""
-    rows = session.execute(
-        select(ImageRow.id, ImageRow.phash).where(ImageRow.id.in_(image_ids), ImageRow.phash.is_not(None))
-    )
-    return {row.id: row.phash for row in rows}
-
-
 def cut_around(
     session: Session, dataset: Dataset, wanted: Wanted, order: str, record: ImageRecord, *, after: bool
 ) -> Cut:
     """The cut just after an image of a list, or just before it; also where the filters leave it out by now."""
-    here: list[Position | None] = [None, None, None]
-    value = {"path": record.path, "reviewed_at": record.effective_review_id}.get(order, record.score)
+    here: list[Position | None] = list(START)
+    values = {"path": record.path, "reviewed_at": record.effective_review_id, LEARNED: record.rank}
+    value = values.get(order, record.score)
     in_rest = value is None
     for stream in make_streams(session, dataset, wanted, order):
-        own = stream.group == 1 if in_rest else stream.number == _number_of(order, record)
+        own = stream.group == 1 if in_rest else stream.ranked or stream.number == _number_of(order, record)
         if own:
             step = 0 if after else (1 if stream.down else -1)
             here[stream.number] = (record.path if stream.group == 1 else value, record.id + step)
@@ -324,7 +367,7 @@ def cut_around(
             here[stream.number] = (-1.0, 0) if stream.down else (2.0, 0)  # all of it lies before
         elif stream.group == 0:
             here[stream.number] = _beside(stream, order, record)
-    return (here[0], here[1], here[2])
+    return tuple(here)
 
 
 def _number_of(order: str, record: ImageRecord) -> int:
@@ -336,14 +379,3 @@ def _beside(stream: Stream, order: str, record: ImageRecord) -> Position:
     score = record.score or 0.0
     comes_later = stream.number > _number_of(order, record)
     return (1.0 - score if order == "suspicion" else score, LAST_ID if comes_later == stream.down else -LAST_ID)
-
-
-def scores_of_image(session: Session, image_id: int) -> list[tuple[int, str, str, float, datetime]]:
-    """What each detector said of an image, newest first: ``(detector, model, weights, score, when)``."""
-    rows = session.execute(
-        select(DetectorRow.id, DetectorRow.model, DetectorRow.weights_sha256, ScoreRow.score, ScoreRow.scored_at)
-        .join(ScoreRow, ScoreRow.detector_id == DetectorRow.id)
-        .where(ScoreRow.image_id == image_id)
-        .order_by(ScoreRow.scored_at.desc())
-    )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

@@ -16,6 +16,7 @@ from app.storage.duplicates import keeping_conflicts
 from app.storage.tables import (
     DatasetRow,
     DetectionRow,
+    DetectorRow,
     ImageRow,
     ScoreRow,
     SignedImageRow,
@@ -338,3 +339,22 @@ def record_inspections(session: Session, rows: Sequence[dict[str, Any]]) -> None
     if rows:
         with keeping_conflicts(session, [row["id"] for row in rows]):
             session.execute(update(ImageRow), rows)
+
+
+def hashes_of(session: Session, image_ids: Sequence[int]) -> dict[int, int]:
+    """Perceptual hashes by image, of those that have one."""
+    rows = session.execute(
+        select(ImageRow.id, ImageRow.phash).where(ImageRow.id.in_(image_ids), ImageRow.phash.is_not(None))
+    )
+    return {row.id: row.phash for row in rows}
+
+
+def scores_of_image(session: Session, image_id: int) -> list[tuple[int, str, str, float, datetime]]:
+    """What each detector said of an image, newest first: ``(detector, model, weights, score, when)``."""
+    rows = session.execute(
+        select(DetectorRow.id, DetectorRow.model, DetectorRow.weights_sha256, ScoreRow.score, ScoreRow.scored_at)
+        .join(ScoreRow, ScoreRow.detector_id == DetectorRow.id)
+        .where(ScoreRow.image_id == image_id)
+        .order_by(ScoreRow.scored_at.desc())
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

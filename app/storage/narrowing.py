@@ -32,12 +32,30 @@ class Wanted:
     @property
     def scored(self) -> bool:
         """Whether only images with a score can be wanted."""
-        return bool(self.flagged) or self.min_score is not None or self.max_score is not None
+        return bool(self.flagged) or self.in_band
+
+    @property
+    def in_band(self) -> bool:
+        """Whether only images in a band of scores are wanted."""
+        return self.min_score is not None or self.max_score is not None
 
     @property
     def about_verdicts(self) -> bool:
         """Whether only images with a verdict can be wanted."""
         return bool(self.reviewed) or self.verdict is not None or self.reviewer is not None
+
+
+def _disagrees(dataset: Dataset, given: Any) -> ColumnElement[bool]:
+    return or_(
+        and_(given == Side.NEGATIVE, ScoreRow.score >= dataset.threshold),
+        and_(given == Side.POSITIVE, ScoreRow.score < dataset.threshold),
+    )
+
+
+def asks_of_score(dataset: Dataset, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """What filters on label and flag ask of a score that is found by its rank."""
+    given: list[ColumnElement[bool]] = [ScoreRow.given == wanted.given] if wanted.given is not None else []
+    return [*given, *([_disagrees(dataset, ScoreRow.given)] if wanted.flagged else [])]
 
 
 def asks_of_verdicts(wanted: Wanted, image_id: Any) -> list[ColumnElement[bool]]:
@@ -78,10 +96,7 @@ def holds_text(wanted: Wanted) -> list[ColumnElement[bool]]:
 def conditions_on(dataset: Dataset, wanted: Wanted) -> list[ColumnElement[bool]]:
     """What is asked of an image, its score and its standing verdict, joined: all that a list is narrowed by."""
     score, verdict = ScoreRow.score, StandingRow.verdict
-    against = or_(
-        and_(ImageRow.given == Side.NEGATIVE, score >= dataset.threshold),
-        and_(ImageRow.given == Side.POSITIVE, score < dataset.threshold),
-    )
+    against = _disagrees(dataset, ImageRow.given)
     by_reviewer = _by(wanted.reviewer or "", ImageRow.id)
     below, text = lies_below(wanted), holds_text(wanted)
     possible: list[tuple[bool, ColumnElement[bool]]] = [

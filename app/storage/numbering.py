@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.counting import BINS, HAIR
 from app.domain.images import Side
-from app.storage.browsing import Cut, Position, Stream, make_streams
+from app.storage.browsing import START, Cut, Position, Stream, make_streams
 from app.storage.datasets import Dataset
 from app.storage.narrowing import Wanted
 from app.storage.tallies import histogram
@@ -23,7 +23,7 @@ def find_number(session: Session, dataset: Dataset, wanted: Wanted, order: str, 
     streams = make_streams(session, dataset, wanted, order)
     first = min(stream.group for stream in streams)  # what comes after is in no order that could be counted
     members = [stream for stream in streams if stream.group == first]
-    here: list[Position | None] = [None, None, None]
+    here: list[Position | None] = list(START)
     left = number - 1
     if all(stream.whole for stream in members):
         left -= _leap(histogram(session, dataset.id), members, left, here)
@@ -38,7 +38,7 @@ def find_number(session: Session, dataset: Dataset, wanted: Wanted, order: str, 
             left -= step
         else:
             step //= 2
-    return (here[0], here[1], here[2])
+    return tuple(here)
 
 
 def _leap(

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from app.domain.flagging import disagrees
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.services.browsing import ImageFilters, delete_filter, read_filters, save_filter
+from app.services.datasets import set_threshold
 from app.services.images import ImageItem, ImageQuery, list_items
 from app.services.neighbours import find_neighbours
 from app.storage import browsing
+from app.storage.features import write_ranks
+from app.storage.fits import end_sweep, find_fit, forget_fit, store_fit
 from tests.parts import Workshop
 
 #: ties in score within and across folders, sub-folders, case, characters that LIKE knows, one unreadable, some unscored
@@ -52,9 +56,39 @@ def shelf(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     return workshop
 
 
-def ask(workshop: Workshop, **query: Any) -> Any:
-    """One page."""
-    return list_items(workshop.database, ImageQuery(dataset="1", **query))
+def learn(workshop: Workshop) -> None:
+    """Ranks as if learned from verdicts: equal ones within and across what is flagged and called, one image doubted."""
+    records = [item.record for item in workshop.items(1).values() if item.record.score is not None]
+    rows = [
+        {
+            "of": record.id,
+            "rank_": -(record.id * 7 % 5) / 4,
+            "doubted_": record.path == "background/j.png",
+            "flagged_": disagrees(record.given, record.score or 0.0, 0.5) or record.path == "background/j.png",
+        }
+        for record in records
+    ]
+    with workshop.database.write() as session:
+        dataset = workshop.dataset(1)
+        write_ranks(session, dataset.detector_id or 0, rows)
+        store_fit(session, 1, dataset.detector_id or 0, verdicts=4, report={}, now=workshop.clock())
+        end_sweep(session, 1, dataset.threshold)
+
+
+def ask(workshop: Workshop, order: str = "suspicion", **query: Any) -> Any:
+    """One page; by what was ``learned``, that is first."""
+    return list_items(workshop.database, ImageQuery(dataset="1", order=meant(workshop, order), **query))
+
+
+def meant(workshop: Workshop, order: str) -> str:
+    """The order as it is asked for."""
+    if order != "learned":
+        return order
+    with workshop.database.read() as session:
+        known = find_fit(session, 1)
+    if known is None:
+        learn(workshop)
+    return "suspicion"
 
 
 def paths(items: tuple[ImageItem, ...]) -> list[str]:
@@ -74,7 +108,7 @@ def pages(workshop: Workshop, limit: int, **query: Any) -> list[list[str]]:
         assert len(found) < 100
 
 
-ORDERS = ["suspicion", "score", "path", "reviewed_at"]
+ORDERS = ["suspicion", "learned", "score", "path", "reviewed_at"]
 FILTERS: dict[str, tuple[dict[str, Any], Callable[[ImageItem], bool]]] = {
     "all": ({}, lambda item: True),
     "folder": ({"folder": "football/day-1"}, lambda item: item.record.path.startswith("football/day-1/")),
@@ -111,6 +145,7 @@ FILTERS: dict[str, tuple[dict[str, Any], Callable[[ImageItem], bool]]] = {
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_filter_lists_what_it_says(shelf: Workshop, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
     """Each image once, in the same order whatever the size of a page; small chunks take every turn of the walk."""
+    meant(shelf, order)
     items = shelf.items(1)
     whole = {name: pages(shelf, 500, order=order, **query) for name, (query, _) in FILTERS.items()}
     monkeypatch.setattr(browsing, "CHUNK", 3)
@@ -130,6 +165,7 @@ def test_an_order_is_one(shelf: Workshop, order: str) -> None:
     items = ask(shelf, order=order, limit=500).items
     keys = {
         "suspicion": lambda item: item.record.score if item.record.given == "negative" else 1 - item.record.score,
+        "learned": lambda item: -item.record.rank,
         "score": lambda item: item.record.score,
         "reviewed_at": lambda item: item.record.effective_review_id,
     }
@@ -180,6 +216,7 @@ def there_and_back(workshop: Workshop, limit: int, **query: Any) -> tuple[list[l
     ("order", "query"),
     [
         ("suspicion", {}),
+        ("learned", {}),
         ("score", {"given": "background"}),
         ("score", {"min_score": 0.1}),
         ("path", {"folder": "football"}),
@@ -245,7 +282,7 @@ def test_a_search_that_is_late_says_how_far_it_came(shelf: Workshop, monkeypatch
 def test_neighbours_follow_the_list(shelf: Workshop, order: str) -> None:
     """From each image the one before and the one after, and back to the list."""
     ids = [item.record.id for item in ask(shelf, order=order, limit=500).items]
-    dataset = shelf.dataset(1)
+    dataset, order = shelf.dataset(1), meant(shelf, order)
     for at, image_id in enumerate(ids):
         around = find_neighbours(shelf.database, dataset, image_id, ImageFilters(order=order))
         before, after = (
@@ -255,6 +292,36 @@ def test_neighbours_follow_the_list(shelf: Workshop, order: str) -> None:
         assert before == (ids[at - 1] if at else None)
         assert after == (ids[at + 1] if at + 1 < len(ids) else None)
         assert around.list_url == f"/images?dataset=1&order={order}"
+
+
+def test_a_list_goes_on_in_the_order_in_which_it_began(shelf: Workshop) -> None:
+    """What is learned between two pages neither repeats an image nor leaves one out; the next list has its order."""
+    whole = paths(ask(shelf, limit=500).items)
+    first = ask(shelf, limit=4)
+    learn(shelf)
+    assert paths(first.items) + paths(ask(shelf, limit=500, cursor=first.next).items) == whole
+    relearned = paths(ask(shelf, limit=500).items)
+    assert sorted(relearned) == sorted(whole)
+    assert relearned != whole
+    begun = ask(shelf, limit=4)
+    with shelf.database.write() as session:
+        forget_fit(session, 1)
+    assert paths(begun.items) + paths(ask(shelf, limit=500, cursor=begun.next).items) == relearned
+
+
+def test_a_band_of_scores_is_listed_by_the_detectors_suspicion(shelf: Workshop) -> None:
+    """Only the index of scores finds a band; learning does not change that list."""
+    before = paths(ask(shelf, min_score=0.1, limit=500).items)
+    learn(shelf)
+    assert paths(ask(shelf, min_score=0.1, limit=500).items) == before
+
+
+def test_flags_are_found_while_what_was_learned_follows_a_threshold(shelf: Workshop) -> None:
+    """Between the move and the sweep flags there are those of before."""
+    learn(shelf)
+    set_threshold(shelf.database, 1, 0.15)
+    flagged = {path for path, item in shelf.items(1).items() if "disagreement" in [flag.reason for flag in item.flags]}
+    assert set(paths(ask(shelf, flag="disagreement", limit=500).items)) == flagged
 
 
 def test_a_list_of_every_dataset_knows_no_such_filter(shelf: Workshop) -> None:
