@@ -8,6 +8,7 @@ nothing. Only the certificate bounds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import sqrt
 
 from app.domain.counting import BINS, Below, Tally, bin_of, split_by_flag
@@ -108,12 +109,12 @@ def trace_curve(tallies: Sequence[Tally], threshold: float, below: Below) -> Thr
 
 
 def _uncalled(tallies: Sequence[Tally]) -> dict[Side, list[int]]:
-    """Images that nobody has called, by given label and bin."""
+    """Images that nobody has called, by given label: how many lie below each bin, and at the end all of them."""
     found = {side: [0] * BINS for side in Side}
     for tally in tallies:
         if tally.bin >= 0 and tally.uncalled:
             found[tally.given][tally.bin] += tally.images
-    return found
+    return {side: list(accumulate(counts, initial=0)) for side, counts in found.items()}
 
 
 def _of(below: Below, side: Side) -> list[int]:
@@ -190,15 +191,15 @@ def _point(
         errors += left * band.wrong.estimate
         down += (left * (band.wrong.estimate - band.wrong.low)) ** 2
         up += (left * (band.wrong.high - band.wrong.estimate)) ** 2
-    total = sum(sum(counts) for counts in uncalled.values())
+    total = sum(below[-1] for below in uncalled.values())
     high = min(errors + sqrt(up) + unknown, unflagged)
     return Point(threshold, total - unflagged, unflagged, errors, max(0.0, errors - sqrt(down)), high, in_few)
 
 
-def _left(counts: Sequence[int], band: Band, edge: int, under: int) -> int:
+def _left(below: Sequence[int], band: Band, edge: int, under: int) -> int:
     """Images of a band that a threshold in bin ``edge`` does not flag."""
     first = round(band.lower * BINS)
-    inside = range(first, first + WIDTH)
-    if band.given is Side.NEGATIVE:
-        return sum(counts[number] for number in inside if number < edge) + (under if edge in inside else 0)
-    return sum(counts[number] for number in inside if number >= edge) - (under if edge in inside else 0)
+    last = first + WIDTH
+    cut = below[min(max(edge, first), last)]
+    inside = under if first <= edge < last else 0
+    return cut - below[first] + inside if band.given is Side.NEGATIVE else below[last] - cut - inside

@@ -27,7 +27,7 @@ from app.storage.relocations import moves_of_image
 from app.storage.reviews import Review, reviews_of_image
 from app.storage.scans import list_scans
 
-BUDGET_S = 0.06  #: that looking for the images of a page may take
+BUDGET_S = 0.04  #: that looking for the images of a page may take
 
 
 @dataclass(frozen=True, slots=True)

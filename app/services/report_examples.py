@@ -21,8 +21,8 @@ from app.storage.examples import list_newest_called, list_suspicious_called
 from app.storage.images import find_images
 from app.storage.reviews import find_review
 
-NEWEST = 500  #: verdicts that are looked through; most of them are called
-LOOKED_THROUGH = 2_000  #: of the most suspicious images of each label, of which few may be called
+NEWEST = 250  #: verdicts that are looked through; most of them are called
+LOOKED_THROUGH = 1_000  #: of the most suspicious images of each label, of which few may be called
 SIDE_PX = 640
 MOST_BYTES = 90_000  #: of one picture: 24 of them make less than 3 MB, also as text
 BOXES = 3  #: strongest boxes of an image that are shown

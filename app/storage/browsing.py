@@ -10,10 +10,11 @@ is up; the cut then says where to go on.
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select, tuple_
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, exists, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.images import Side
@@ -28,13 +29,14 @@ from app.storage.narrowing import (
     conditions_on,
     holds_text,
     lies_below,
+    told_by_folder,
 )
 from app.storage.tables import ImageRow, ReviewRow, ScoreRow, StandingRow
 from app.storage.tallies import has_unscored
 
 CHUNK = 1000  #: rows of a stream that are read, and merged rows that are asked, at once
 SEARCHED = 20_000  #: rows of an index that are searched at once for what few of them meet
-ASKED = 4000  #: the same where each row asks another table: 2 to 5 microseconds a row
+ASKED = 1500  #: the same where each row asks another table: 2 to 10 microseconds a row
 GROWTH = 4  #: each read is so many times the one before, up to these: most pages need little
 FEW = 3000  #: verdicts up to which a filter on them is answered by looking only at the images that they are on
 LAST_ID = 1 << 40
@@ -93,55 +95,66 @@ class Stream:
         strength = 1.0 - value if self.mirrored else value
         return (self.group, -strength, self.number, -image_id if self.down else image_id)
 
-    def query(self, position: Position | None, *, backwards: bool, inclusive: bool) -> Any:
-        """Rows from a position on; all columns by the index alone."""
+    def query(self, *, backwards: bool, beyond: bool, within: bool = False) -> Any:
+        """Rows by the index: ``beyond`` a place (``at``, ``at_id``), and up to another one (``edge``, ``edge_id``)."""
         falls = self.down != backwards
         query = select(self.value.label("value"), self.key.label("id")).where(*self.where)
-        if position is not None:
-            here, there = tuple_(self.value, self.key), tuple_(*position)
-            if inclusive:
-                query = query.where(here <= there if falls else here >= there)
-            else:
-                query = query.where(here < there if falls else here > there)
+        here: Any = tuple_(self.value, self.key)
+        if beyond:
+            at = tuple_(bindparam("at", type_=self.value.type), bindparam("at_id", type_=Integer))
+            query = query.where(here < at if falls else here > at)
+        if within:
+            edge = tuple_(bindparam("edge", type_=self.value.type), bindparam("edge_id", type_=Integer))
+            query = query.where(here >= edge if falls else here <= edge)
         return query.order_by(*((self.value.desc(), self.key.desc()) if falls else (self.value, self.key)))
 
     def rows(self, session: Session, position: Position | None, *, backwards: bool) -> Iterator[Row]:
         """Rows beyond a position, read bit by bit; backwards its own row is the first."""
-        if backwards and position is None:
-            return
-        most, inclusive = self.reach if self.sparse else CHUNK, backwards
-        size = max(1, most // GROWTH ** (3 if self.sparse else 2))
+        if backwards:
+            if position is None:
+                return
+            position = (position[0], position[1] + (-1 if self.down else 1))
+        most = self.reach if self.sparse else CHUNK
+        size = max(1, most // (GROWTH if self.sparse else GROWTH**2))
+        # A statement is built once and executed often: building it takes longer than what it reads.
+        build = cache(lambda beyond, within: self._read(backwards=backwards, beyond=beyond, within=within))
         while True:
-            query = self.query(position, backwards=backwards, inclusive=inclusive)
-            if self.sparse:
-                edge = session.execute(query.offset(size - 1).limit(1)).one_or_none()
-                found = session.execute(self._up_to(query, edge, backwards=backwards)).all()
-            else:
-                found = session.execute(query.limit(size)).all()
-                edge = found[-1] if len(found) == size else None
+            found, edge = self._next(session, build, position, size)
             weight = 0 if self.sparse else 1
             yield from (self._row(row.value, row.id, row.id, weight) for row in found)
             if edge is None:
                 return
             if self.sparse:
                 yield self._row(edge.value, edge.id, None, size)
-            position, inclusive = (edge.value, edge.id), False
+            position = (edge.value, edge.id)
             size = min(most, size * GROWTH)
 
-    def _up_to(self, query: Any, edge: Any, *, backwards: bool) -> Any:
-        query = query.where(*self.sparse)
-        if edge is None:
-            return query
-        here, there = tuple_(self.value, self.key), tuple_(edge.value, edge.id)
-        return query.where(here <= there if self.down == backwards else here >= there)
+    def _read(self, *, backwards: bool, beyond: bool, within: bool | None) -> Any:
+        """One of the statements of :meth:`rows`; with ``within`` None that which finds the next stretch's edge."""
+        query = self.query(backwards=backwards, beyond=beyond, within=bool(within))
+        if within is not None:
+            return query.where(*self.sparse) if self.sparse else query.limit(bindparam("size", type_=Integer))
+        return query.offset(bindparam("skip", type_=Integer)).limit(1)
+
+    def _next(self, session: Session, build: Any, position: Position | None, size: int) -> tuple[Sequence[Any], Any]:
+        """The next rows, and the last row that was looked at if there may be more."""
+        beyond = position is not None
+        values = {} if position is None else {"at": position[0], "at_id": position[1]}
+        if not self.sparse:
+            found = session.execute(build(beyond, within=False), values | {"size": size}).all()
+            return found, found[-1] if len(found) == size else None
+        edge = session.execute(build(beyond, None), values | {"skip": size - 1}).one_or_none()
+        until = {} if edge is None else {"edge": edge.value, "edge_id": edge.id}
+        return session.execute(build(beyond, edge is not None), values | until).all(), edge
 
     def _row(self, value: Any, row_id: int, image: int | None, passed: int) -> Row:
         return Row(self.rank(value, row_id), self.number, value, row_id, image, passed)
 
     def find_nth(self, session: Session, position: Position | None, count: int) -> Position | None:
         """The row ``count`` rows after a position, counted along the index; None if there are fewer."""
-        query = self.query(position, backwards=False, inclusive=False).offset(count - 1).limit(1)
-        row = session.execute(query).one_or_none()
+        query = self.query(backwards=False, beyond=position is not None).offset(count - 1).limit(1)
+        values = {} if position is None else {"at": position[0], "at_id": position[1]}
+        row = session.execute(query, values).one_or_none()
         return None if row is None else (row.value, row.id)
 
 
@@ -156,6 +169,7 @@ def name_order(session: Session, dataset: Dataset, wanted: Wanted, order: str) -
 
 def make_streams(session: Session, dataset: Dataset, wanted: Wanted, order: str) -> list[Stream]:
     """The streams of an order, under the filters that their indexes answer."""
+    wanted = told_by_folder(dataset, wanted)
     few = _find_few(session, dataset, wanted)
     if order == "path":
         return [_paths(dataset, wanted, few, 0, 0, ())]

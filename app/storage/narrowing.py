@@ -1,6 +1,6 @@
 """What narrows a list of images, as conditions: on what few images meet, or on the images, scores and verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, true
@@ -43,6 +43,16 @@ class Wanted:
     def about_verdicts(self) -> bool:
         """Whether only images with a verdict can be wanted."""
         return bool(self.reviewed) or self.verdict is not None or self.reviewer is not None
+
+
+def told_by_folder(dataset: Dataset, wanted: Wanted) -> Wanted:
+    """The same filters, with the label that a folder of one label implies: an index knows labels, few know folders."""
+    if not wanted.folder or wanted.given is not None:
+        return wanted
+    for side, label in ((Side.POSITIVE, dataset.positive_pattern), (Side.NEGATIVE, dataset.negative_pattern)):
+        if f"{wanted.folder}/".startswith(f"{label}/"):
+            return replace(wanted, given=side)
+    return wanted
 
 
 def _disagrees(dataset: Dataset, given: Any) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, func, insert, literal, select
@@ -18,6 +18,7 @@ from app.storage.tables import DatasetRow, ImageRow, PersonTallyRow, ReviewRow, 
 
 KEY = ("reviewer", "given", "bin", "verdict")
 Key = tuple[str, str, int, str]
+STATEMENTS = 64  #: that are kept, as in :mod:`app.storage.tallies`
 AT_ONCE = 500  #: parameters of one statement
 
 
@@ -79,25 +80,30 @@ def read_person_tallies(session: Session, dataset_id: int) -> list[PersonTally]:
 
 def _below(session: Session, dataset: Dataset) -> list[PersonTally]:
     """Verdicts in the threshold's own bin on images with a score under it: few, mostly none."""
-    edge = bin_of(dataset.threshold)
+    rows = session.execute(_below_query(dataset.id, dataset.detector_id, dataset.threshold))
+    return [_tally(row) for row in rows]
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _below_query(dataset_id: int, detector_id: int | None, threshold: float) -> Any:
+    edge = bin_of(threshold)
     key = (ReviewRow.reviewer, ScoreRow.given, literal(edge).label("bin"), StandingRow.verdict)
-    rows = session.execute(
+    return (
         select(*key, func.count().label("images"))
         .join_from(ScoreRow, StandingRow, StandingRow.image_id == ScoreRow.image_id)
         .join(ReviewRow, ReviewRow.id == StandingRow.effective_review_id)
         .join(ImageRow, ImageRow.id == ScoreRow.image_id)
         .where(
-            ScoreRow.dataset_id == dataset.id,
-            ScoreRow.detector_id == dataset.detector_id,
+            ScoreRow.dataset_id == dataset_id,
+            ScoreRow.detector_id == detector_id,
             ScoreRow.given.in_(list(Side)),
             ScoreRow.score >= edge / BINS - HAIR,
-            ScoreRow.score < dataset.threshold,
+            ScoreRow.score < threshold,
             score_bin() == edge,
             ImageRow.unreadable.is_(None),
         )
         .group_by(*key)
     )
-    return [_tally(row) for row in rows]
 
 
 def count_by_reviewer(session: Session, dataset: Dataset) -> list[ReviewerCounts]:

@@ -1,6 +1,7 @@
 """The grid with its preview, saved filters and the page of a dataset, by plain forms."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -100,3 +101,18 @@ def test_the_strongest_box_is_drawn_last() -> None:
 
     assert re.findall(r'data-confidence="([0-9.]+)"', drawn) == ["0.2000", "0.6000", "0.9000"]
     assert re.findall(r'<g class="box((?: [^"]*)?)"', drawn) == [" is-weak is-below", "", ""]
+
+
+def test_a_search_without_a_find_goes_on_by_itself(site: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page after page, each in the place of the one before, until something is found; a link without scripts."""
+    monkeypatch.setattr("app.services.images.BUDGET_S", -1.0)
+    monkeypatch.setattr("app.storage.browsing.ASKED", 1)
+    page = site.get("/images?dataset=1&text=yes").text
+    asked = 0
+    while following := re.search(r'id="found">\s*<p class="banner banner-calm" hx-get="([^"]+)"', page):
+        assert f'href="{following[1]}"' in page
+        page = site.get(unescape(following[1]), headers={"HX-Request": "true"}).text
+        assert "<html" not in page
+        asked += 1
+    assert asked > 0
+    assert "yes.png" in page.partition('id="found"')[2]
