@@ -54,6 +54,24 @@ def load_reference(settings: DetectorSettings, cache: Cache) -> DFine:
     return plan.reference()
 
 
+def load_engine(
+    settings: DetectorSettings, candidate: Candidate, cache: Cache, canaries: Callable[[], Sequence[Image]]
+) -> tuple[DFine, dict[str, Any]]:
+    """The detector on exactly that engine, and the figures of its faith gate, passed or not: for measuring alone.
+
+    What writes scores asks :func:`load_detector`, which lets only an engine that passed do so.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be had or loaded.
+        UnknownClassError: it lacks one of ``detector.target_classes``.
+        DetectorError: the engine does not run here; no other takes its place.
+    """
+    plan = _Plan.of(find_checkpoint(settings.model, settings.revision, cache=cache), settings, cache)
+    check_target_classes(settings.target_classes, plan.labels)
+    engine = plan.build(candidate)
+    return plan.detector(engine), _gate_of(plan, canaries).judge(plan.detector(engine, Looks()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Everything of a detector but its engine."""
@@ -131,14 +149,12 @@ class _Plan:
 
 def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFine:
     """The first candidate that runs and passes; each that does not is named with its reason."""
-    rules = FaithRules(plan.settings.target_classes, plan.settings.floor, plan.settings.threshold, reduced=False)
-    plain = Looks()
-    gate = Gate(canaries, lambda: plan.reference(plain), rules, plan.cache, plan.key)
+    gate = _gate_of(plan, canaries)
     refused: list[str] = []
     for candidate in find_candidates(plan.settings):
         try:
             engine = plan.build(candidate)
-            figures = gate.judge(plan.detector(engine, plain))
+            figures = gate.judge(plan.detector(engine, Looks()))
         except DetectorError as error:
             refused.append(f"{candidate}: {error}")
             continue
@@ -149,6 +165,12 @@ def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFi
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()
     return reference.vetted(replace(reference.engine.runtime, refused=tuple(refused)))
+
+
+def _gate_of(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> Gate:
+    """It compares plain looks: slices and mirror images are more looks of the same engine."""
+    rules = FaithRules(plan.settings.target_classes, plan.settings.floor, plan.settings.threshold, reduced=False)
+    return Gate(canaries, lambda: plan.reference(Looks()), rules, plan.cache, plan.key)
 
 
 def _describe_looks(settings: DetectorSettings) -> str:
