@@ -22,6 +22,7 @@ class Runtime:
     version: str = ""  #: of the engine's library, and of what else changes its arithmetic
     gate: Mapping[str, Any] | None = None  #: the figures that let this engine pass; None for the reference itself
     refused: tuple[str, ...] = field(default=())  #: engines that were tried before it, each with the reason against it
+    tested: bool = True  #: whether Touchline is tested on detectors of this kind
 
     @property
     def fingerprint(self) -> str:

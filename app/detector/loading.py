@@ -106,7 +106,7 @@ class _Plan:
     def detector(self, engine: Engine, looks: Looks | None = None) -> DFine:
         """The detector on an engine."""
         settings = self.settings
-        return DFine(
+        detector = DFine(
             engine,
             self.preprocessing,
             self.labels,
@@ -115,6 +115,7 @@ class _Plan:
             looks or Looks.of(settings),
             choose_batch_size(settings.batch_size, engine.runtime.device, engine.parallel),
         )
+        return detector.vetted(replace(engine.runtime, tested=self.checkpoint.tested))
 
     def reference(self, looks: Looks | None = None) -> DFine:
         """The detector as torch computes it in float32, nothing folded."""
@@ -154,17 +155,17 @@ def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFi
     for candidate in find_candidates(plan.settings):
         try:
             engine = plan.build(candidate)
+            detector = plan.detector(engine)
             figures = gate.judge(plan.detector(engine, Looks()))
         except DetectorError as error:
             refused.append(f"{candidate}: {error}")
             continue
         if figures["reason"] is None:
-            runtime = replace(engine.runtime, gate=figures, refused=tuple(refused))
-            return plan.detector(engine).vetted(runtime)
+            return detector.vetted(replace(detector.runtime, gate=figures, refused=tuple(refused)))
         refused.append(f"{candidate}: {figures['reason']}")
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()
-    return reference.vetted(replace(reference.engine.runtime, refused=tuple(refused)))
+    return reference.vetted(replace(reference.runtime, refused=tuple(refused)))
 
 
 def _gate_of(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> Gate:

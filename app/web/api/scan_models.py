@@ -43,6 +43,7 @@ class DetectorOut(Out):
     precision: str
     input_size: int
     target_classes: list[str]
+    tested: bool = Field(description="Whether Touchline is tested on detectors of this kind.")
 
 
 class EngineOut(Out):
