@@ -152,20 +152,21 @@ def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFi
     """The first candidate that runs and passes; each that does not is named with its reason."""
     gate = _gate_of(plan, canaries)
     refused: list[str] = []
+    failed: list[str] = []
     for candidate in find_candidates(plan.settings):
         try:
             engine = plan.build(candidate)
             detector = plan.detector(engine)
             figures = gate.judge(plan.detector(engine, Looks()))
         except DetectorError as error:
-            refused.append(f"{candidate}: {error}")
+            failed.append(f"{candidate}: {error}")
             continue
         if figures["reason"] is None:
-            return detector.vetted(replace(detector.runtime, gate=figures, refused=tuple(refused)))
+            return detector.vetted(replace(detector.runtime, gate=figures, refused=tuple(refused), failed=tuple(failed)))
         refused.append(f"{candidate}: {figures['reason']}")
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()
-    return reference.vetted(replace(reference.runtime, refused=tuple(refused)))
+    return reference.vetted(replace(reference.runtime, refused=tuple(refused), failed=tuple(failed)))
 
 
 def _gate_of(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> Gate:

@@ -101,6 +101,7 @@ SCAN_FIGURES = {
     "rss_bytes": "Memory of its worker",
     "device_bytes": "Memory of its device",
     "engines_refused": "Engines that were refused as unfaithful to the reference",
+    "engines_failed": "Engines that do not run on its machine",
 }
 
 
@@ -126,6 +127,7 @@ def _figures(scan: ScanView) -> dict[str, float | None]:
         "rss_bytes": told.rss_bytes if told else None,
         "device_bytes": told.device_bytes if told else None,
         "engines_refused": len(told.refused) if told else None,
+        "engines_failed": len(told.failed) if told else None,
     }
 
 

@@ -173,7 +173,7 @@ def test_an_engine_that_cannot_read_its_network_is_passed_over(
         network.write_bytes(b"no network")
     detector = load_detector(settings_for(tiny_dfine, backend="openvino"), cache, shipped_canaries)
     assert detector.runtime.backend == "torch"
-    assert "openvino cannot run the model" in detector.runtime.refused[-1]
+    assert "openvino cannot run the model" in detector.runtime.failed[-1]
 
 
 def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported: Path) -> None:
@@ -181,7 +181,8 @@ def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported
     settings = settings_for(tiny_dfine, backend="openvino", precision="float16")
     runtime = load_detector(settings, FolderCache(exported), shipped_canaries).runtime
     assert (runtime.backend, runtime.precision) == ("openvino", "float32")
-    assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.refused[0]
+    assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.failed[0]
+    assert runtime.refused == ()
 
 
 #: the very first inferences of a process, in several threads at the same moment

@@ -74,6 +74,7 @@ class TelemetryOut(Out):
     device_bytes: int | None
     batch_size: int | None
     refused: list[str]
+    failed: list[str]
 
 
 class ScanOut(Out):
