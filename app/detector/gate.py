@@ -5,7 +5,6 @@ Its figures are kept for each machine, detector and engine; :mod:`app.domain.fai
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from PIL.Image import Image
 from app.detector.base import Cache, Prepared
 from app.detector.dfine import DFine
 from app.detector.engines import REDUCED, Engine
+from app.detector.machine import describe_machine
 from app.domain.detections import Detection
 from app.domain.faith import FaithReport, FaithRules, compare_engines
 
@@ -82,13 +82,3 @@ def _detect(detector: DFine, pictures: Sequence[Image]) -> list[list[Detection]]
 
 def _prepare(detector: DFine, picture: Image) -> Prepared:
     return detector.prepare(picture, picture.width, picture.height)
-
-
-def describe_machine() -> str:
-    """The processor with what it can do, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "stepping"))})
-    return "|".join([platform.node(), platform.machine(), platform.processor(), *told])
