@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,16 @@ from PIL import Image
 from transformers import DFineForObjectDetection
 
 from app.config import DetectorSettings
-from app.detector.base import detect_pictures
-from app.detector.dfine import DFine
+from app.detector import gate
+from app.detector.base import Runtime, detect_pictures
+from app.detector.dfine import DFine, Looks
+from app.detector.engines import Engine
 from app.detector.exporting import find_or_export
 from app.detector.loading import load_detector, load_reference
 from app.detector.network import FEATURES
 from app.detector.preprocessing import read_preprocessing
 from app.domain.detections import Detection
-from app.domain.faith import MIN_CANARIES
+from app.domain.faith import MIN_CANARIES, FaithRules
 from app.errors import DetectorError
 from app.files.caching import FolderCache
 from app.services.detectors import shipped_canaries
@@ -130,6 +133,51 @@ def test_too_few_canaries_let_nobody_in(tiny_dfine: Path, tmp_path: Path, export
     detector = load_detector(settings, cache, lambda: shipped_canaries()[:10])
     assert detector.runtime.backend == "torch"
     assert "only 10 canary images" in detector.runtime.refused[0]
+
+
+class OnCuda:
+    """A real engine that passes for one on a GPU."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.parallel = engine.parallel
+        self.infer = engine.infer
+
+    @property
+    def runtime(self) -> Runtime:
+        """See :class:`app.detector.engines.Engine`."""
+        return replace(self._engine.runtime, device="cuda")
+
+
+def test_a_verdict_does_not_outlive_the_gpu(
+    tiny_dfine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another card or driver is judged anew, the one of before is remembered; on a CPU nobody asks for a GPU."""
+    asked: list[int] = []
+
+    def canaries() -> Sequence[Image.Image]:
+        asked.append(1)
+        return shipped_canaries()[:2]  # too few to pass, which is a verdict like any other
+
+    def times_asked(gpu: str, engine: Engine) -> int:
+        monkeypatch.setattr(gate, "describe_gpu", lambda: gpu)
+        judge = gate.Gate(canaries, lambda: reference, rules, FolderCache(tmp_path), "tiny")
+        before = len(asked)
+        judge.judge(on_engine(reference, engine))
+        return len(asked) - before
+
+    reference = load_reference(settings_for(tiny_dfine, device="cpu"), NO_CACHE)
+    rules = FaithRules(("sports ball",), 0.001, 0.5, reduced=False)
+    on_cuda = OnCuda(reference.engine)
+    cards = ["H100, driver 570", "H200, driver 570", "H200, driver 580", "H100, driver 570"]
+    assert [times_asked(card, on_cuda) for card in cards] == [1, 1, 1, 0]
+    assert [times_asked(card, reference.engine) for card in cards] == [1, 0, 0, 0]
+
+
+def on_engine(detector: DFine, engine: Engine) -> DFine:
+    """A detector of the tiny checkpoint on another engine."""
+    preprocessing = read_preprocessing(Path(detector.identity.model))
+    return DFine(engine, preprocessing, detector.class_names, detector.identity, ("sports ball",), Looks(), 2)
 
 
 def copy_networks(exported: Path, tmp_path: Path) -> Path:
