@@ -61,12 +61,17 @@ def test_metrics_tell_how_a_scan_goes(workshop: Workshop, browser: Browser) -> N
     claimed = claim_scan(workshop.database, workshop.settings, workshop.clock, workshop.worker())
     assert claimed is not None
     with workshop.database.write() as session:
-        update_scan(session, claimed.id, total=4, scored=2, unreadable=1, images_per_s=12.5, telemetry=TELEMETRY)
+        values: dict[str, Any] = {"total": 60, "scored": 2, "reused": 7, "unreadable": 1, "images_per_s": 12.5}
+        update_scan(session, claimed.id, **values, telemetry=TELEMETRY)
     text = browser.get("/metrics").text
+    assert 'touchline_scan_seconds_left{dataset="more"' not in text
     for name, value in {
         "images_per_second": 12.5,
-        "images": 4.0,
-        "images_finished": 3.0,
+        "seconds_left": 4.0,
+        "images": 60.0,
+        "images_finished": 10.0,
+        "images_scored": 2.0,
+        "images_reused": 7.0,
         "images_unreadable": 1.0,
         "rss_bytes": 800.0,
         "engines_refused": 1.0,
