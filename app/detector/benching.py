@@ -137,7 +137,9 @@ def measure_original(folder: Path, paths: Sequence[Path], device: str) -> float:
     return _apart(_run_original, folder, paths, device)
 
 
-def _apart(run: Callable[[Path, Sequence[Path], str], float], folder: Path, paths: Sequence[Path], device: str) -> float:
+def _apart(
+    run: Callable[[Path, Sequence[Path], str], float], folder: Path, paths: Sequence[Path], device: str
+) -> float:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(run, folder, paths, device).result()
 

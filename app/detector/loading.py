@@ -162,7 +162,9 @@ def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFi
             failed.append(f"{candidate}: {error}")
             continue
         if figures["reason"] is None:
-            return detector.vetted(replace(detector.runtime, gate=figures, refused=tuple(refused), failed=tuple(failed)))
+            return detector.vetted(
+                replace(detector.runtime, gate=figures, refused=tuple(refused), failed=tuple(failed))
+            )
         refused.append(f"{candidate}: {figures['reason']}")
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -94,6 +95,13 @@ def test_every_engine_gives_the_same_features(tiny_dfine: Path, exported: Path, 
     np.testing.assert_allclose(detector.engine.infer(pixels)[2], wanted, atol=1e-3 * np.abs(wanted).max())
 
 
+def test_what_is_exported_is_folded(exported: Path) -> None:
+    """The graph that OpenVINO and ONNX Runtime read holds convolutions and no batch-norm."""
+    kinds = {node.op_type for node in onnx.load(next(exported.rglob("network.onnx"))).graph.node}
+    assert "Conv" in kinds
+    assert not {kind for kind in kinds if "BatchNorm" in kind}
+
+
 def test_slices_and_mirror_images_leave_the_features_alone(tiny_dfine: Path) -> None:
     """They are those of the whole image, whatever else is looked at."""
     plain = features_of(load_reference(settings_for(tiny_dfine), NO_CACHE))
@@ -149,9 +157,7 @@ class OnCuda:
         return replace(self._engine.runtime, device="cuda")
 
 
-def test_a_verdict_does_not_outlive_the_gpu(
-    tiny_dfine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verdict_does_not_outlive_the_gpu(tiny_dfine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another card or driver is judged anew, the one of before is remembered; on a CPU nobody asks for a GPU."""
     asked: list[int] = []
 
