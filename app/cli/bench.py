@@ -49,14 +49,15 @@ def _subject(settings: Settings, name: str, folder: Path) -> Subject:
     if not isinstance(detector, DFine):
         msg = f"--models {name}: only D-FINE is measured"
         raise UsageError(msg)
+    device = pieces.device_beside(detector)
     weights = find_checkpoint(chosen.detector.model, chosen.detector.revision, cache=cache).folder
     return Subject(
         name=name,
         detector=detector,
         settings=chosen,
         limit=lambda paths: pieces.measure_limit(detector, paths),
-        pipeline=lambda paths: pieces.measure_pipeline(weights, paths),
-        original=lambda paths: pieces.measure_original(weights, paths),
+        pipeline=lambda paths: pieces.measure_pipeline(weights, paths, device),
+        original=lambda paths: pieces.measure_original(weights, paths, device),
     )
 
 

@@ -74,9 +74,10 @@ def retry(dataset: DatasetArgument, as_json: AsJson = False, config: Config = No
 def _describe(view: ScanView) -> str:
     speed = f", {view.images_per_s:.1f} images/s" if view.images_per_s else ""
     held = ", paused" if view.paused else ""
+    untested = "; its detector is untested" if view.detector and not view.detector.tested else ""
     return (
         f"scan {view.id} of {view.dataset_name}: {view.status}{held}; {view.scored} scored, {view.reused} reused, "
-        f"{view.unreadable} unreadable of {view.total}{speed}" + (f"; {view.error}" if view.error else "")
+        f"{view.unreadable} unreadable of {view.total}{speed}{untested}" + (f"; {view.error}" if view.error else "")
     )
 
 

@@ -21,7 +21,9 @@ class Runtime:
     precision: str
     version: str = ""  #: of the engine's library, and of what else changes its arithmetic
     gate: Mapping[str, Any] | None = None  #: the figures that let this engine pass; None for the reference itself
-    refused: tuple[str, ...] = field(default=())  #: engines that were tried before it, each with the reason against it
+    refused: tuple[str, ...] = field(default=())  #: engines that did not see the same, each with the reason against it
+    failed: tuple[str, ...] = field(default=())  #: engines that could not be compared because they do not run here
+    tested: bool = True  #: whether Touchline is tested on detectors of this kind
 
     @property
     def fingerprint(self) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from shutil import which
 
 from app.config import DetectorSettings
 from app.detector.engines import Candidate, Precision
+from app.detector.machine import may_have_cuda
 from app.errors import DetectorError
 
 
@@ -29,7 +29,7 @@ def _torch_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
         return
     if settings.backend == "auto" and settings.device == "cpu":
         return
-    if settings.backend == "auto" and settings.device == "auto" and not _may_have_cuda():
+    if settings.backend == "auto" and settings.device == "auto" and not may_have_cuda():
         return
     from app.detector.backends.torch import find_device
 
@@ -39,11 +39,6 @@ def _torch_candidates(settings: DetectorSettings) -> Iterator[Candidate]:
             settings, ("bfloat16", "float16", "float32") if device == "cuda" else ("float32",)
         ):
             yield Candidate("torch", device, precision)
-
-
-def _may_have_cuda() -> bool:
-    """Whether it is worth the seconds to ask torch."""
-    return which("nvidia-smi") is not None
 
 
 def _openvino_candidates(settings: DetectorSettings) -> Iterator[Candidate]:

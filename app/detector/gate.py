@@ -5,7 +5,6 @@ Its figures are kept for each machine, detector and engine; :mod:`app.domain.fai
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,14 @@ from PIL.Image import Image
 from app.detector.base import Cache, Prepared
 from app.detector.dfine import DFine
 from app.detector.engines import REDUCED, Engine
+from app.detector.machine import describe_gpu, describe_machine
 from app.domain.detections import Detection
 from app.domain.faith import FaithReport, FaithRules, compare_engines
 
 log = structlog.get_logger()
 Canaries = Callable[[], Sequence[Image]]
 BATCH = 8
+NVIDIA = ("cuda", "tensorrt")  #: devices on which an engine computes on NVIDIA's GPU
 RULES = "3"  #: to be counted up when rules, canaries or the exported graph change: earlier verdicts then no longer hold
 
 
@@ -67,8 +68,9 @@ class Gate:
         return compare_engines(self._known, _detect(detector, self._pictures), rules)
 
     def _digest(self, engine: Engine) -> str:
-        """Of all that a verdict depends on: the engine, the machine, and what the rules compare."""
-        parts = (RULES, engine.runtime.fingerprint, describe_machine(), repr(self._rules))
+        """Of all that a verdict depends on: the engine, the machine with its GPU, and what the rules compare."""
+        gpu = describe_gpu() if engine.runtime.device in NVIDIA else ""
+        parts = (RULES, engine.runtime.fingerprint, describe_machine(), gpu, repr(self._rules))
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
@@ -82,13 +84,3 @@ def _detect(detector: DFine, pictures: Sequence[Image]) -> list[list[Detection]]
 
 def _prepare(detector: DFine, picture: Image) -> Prepared:
     return detector.prepare(picture, picture.width, picture.height)
-
-
-def describe_machine() -> str:
-    """The processor with what it can do, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "stepping"))})
-    return "|".join([platform.node(), platform.machine(), platform.processor(), *told])

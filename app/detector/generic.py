@@ -23,6 +23,7 @@ class GenericDetector:
     def __init__(self, checkpoint: Checkpoint, settings: DetectorSettings) -> None:
         keep_memory()
         self._floor = settings.floor
+        self._tested = checkpoint.tested
         self._device = torch.device(find_device(settings.device))
         self._model = load_model(checkpoint.folder).to(self._device)
         self._processor = _load_processor(checkpoint)
@@ -45,7 +46,8 @@ class GenericDetector:
     @property
     def runtime(self) -> Runtime:
         """See :class:`app.detector.base.Detector`. The reference itself: float32 torch, nothing changed."""
-        return Runtime("torch", str(self._device), "float32", f"{torch.__version__} transformers, untested")
+        version = f"{torch.__version__} transformers, untested"
+        return Runtime("torch", str(self._device), "float32", version, tested=self._tested)
 
     @property
     def class_names(self) -> tuple[str, ...]:

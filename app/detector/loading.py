@@ -54,6 +54,24 @@ def load_reference(settings: DetectorSettings, cache: Cache) -> DFine:
     return plan.reference()
 
 
+def load_engine(
+    settings: DetectorSettings, candidate: Candidate, cache: Cache, canaries: Callable[[], Sequence[Image]]
+) -> tuple[DFine, dict[str, Any]]:
+    """The detector on exactly that engine, and the figures of its faith gate, passed or not: for measuring alone.
+
+    What writes scores asks :func:`load_detector`, which lets only an engine that passed do so.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be had or loaded.
+        UnknownClassError: it lacks one of ``detector.target_classes``.
+        DetectorError: the engine does not run here; no other takes its place.
+    """
+    plan = _Plan.of(find_checkpoint(settings.model, settings.revision, cache=cache), settings, cache)
+    check_target_classes(settings.target_classes, plan.labels)
+    engine = plan.build(candidate)
+    return plan.detector(engine), _gate_of(plan, canaries).judge(plan.detector(engine, Looks()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Everything of a detector but its engine."""
@@ -88,7 +106,7 @@ class _Plan:
     def detector(self, engine: Engine, looks: Looks | None = None) -> DFine:
         """The detector on an engine."""
         settings = self.settings
-        return DFine(
+        detector = DFine(
             engine,
             self.preprocessing,
             self.labels,
@@ -97,6 +115,7 @@ class _Plan:
             looks or Looks.of(settings),
             choose_batch_size(settings.batch_size, engine.runtime.device, engine.parallel),
         )
+        return detector.vetted(replace(engine.runtime, tested=self.checkpoint.tested))
 
     def reference(self, looks: Looks | None = None) -> DFine:
         """The detector as torch computes it in float32, nothing folded."""
@@ -131,24 +150,31 @@ class _Plan:
 
 def _first_faithful(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> DFine:
     """The first candidate that runs and passes; each that does not is named with its reason."""
-    rules = FaithRules(plan.settings.target_classes, plan.settings.floor, plan.settings.threshold, reduced=False)
-    plain = Looks()
-    gate = Gate(canaries, lambda: plan.reference(plain), rules, plan.cache, plan.key)
+    gate = _gate_of(plan, canaries)
     refused: list[str] = []
+    failed: list[str] = []
     for candidate in find_candidates(plan.settings):
         try:
             engine = plan.build(candidate)
-            figures = gate.judge(plan.detector(engine, plain))
+            detector = plan.detector(engine)
+            figures = gate.judge(plan.detector(engine, Looks()))
         except DetectorError as error:
-            refused.append(f"{candidate}: {error}")
+            failed.append(f"{candidate}: {error}")
             continue
         if figures["reason"] is None:
-            runtime = replace(engine.runtime, gate=figures, refused=tuple(refused))
-            return plan.detector(engine).vetted(runtime)
+            return detector.vetted(
+                replace(detector.runtime, gate=figures, refused=tuple(refused), failed=tuple(failed))
+            )
         refused.append(f"{candidate}: {figures['reason']}")
         log.warning("engine refused", engine=str(candidate), **figures)
     reference = plan.reference()
-    return reference.vetted(replace(reference.engine.runtime, refused=tuple(refused)))
+    return reference.vetted(replace(reference.runtime, refused=tuple(refused), failed=tuple(failed)))
+
+
+def _gate_of(plan: _Plan, canaries: Callable[[], Sequence[Image]]) -> Gate:
+    """It compares plain looks: slices and mirror images are more looks of the same engine."""
+    rules = FaithRules(plan.settings.target_classes, plan.settings.floor, plan.settings.threshold, reduced=False)
+    return Gate(canaries, lambda: plan.reference(Looks()), rules, plan.cache, plan.key)
 
 
 def _describe_looks(settings: DetectorSettings) -> str:

@@ -51,6 +51,8 @@ def convert_checkpoint(file: Path, recipe_file: Path | None, folder: Path) -> No
         converted = converting.convert_weights(weights)
         if converted.unused:
             raise _refused(file, "holds weights that a D-FINE has no place for", converted.unused)
+        if broken := [name for name, tensor in converted.weights.items() if not torch.isfinite(tensor).all()]:
+            raise _refused(file, "holds weights that are no finite numbers, so its training went wrong", broken)
         make_config(size, names, weights).save_pretrained(folder)
         _write_preprocessing(recipe, folder)
         save_file(converted.weights, folder / "model.safetensors", {"format": "pt"})

@@ -52,6 +52,7 @@ class Telemetry:
     device_bytes: int | None
     batch_size: int | None
     refused: tuple[str, ...]
+    failed: tuple[str, ...]  #: engines that did not run; a scan of an earlier release counts them among the refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def read_telemetry(document: Mapping[str, Any] | None) -> Telemetry | None:
         device_bytes=document.get("device_bytes"),
         batch_size=document.get("batch_size"),
         refused=tuple(document.get("refused") or ()),
+        failed=tuple(document.get("failed") or ()),
     )
 
 

@@ -80,6 +80,7 @@ def _measure(clock: Clock, subject: Subject, root: Path, rounds: int) -> dict[st
         "precision": runtime.precision,
         "gate": None if runtime.gate is None else dict(runtime.gate),
         "refused": list(runtime.refused),
+        "failed": list(runtime.failed),
         "images": len(paths),
         "rounds": rounds,
         **_medians(found),

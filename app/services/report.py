@@ -80,6 +80,7 @@ class ReportDetector:
     device: str
     precision: str
     input_size: int
+    tested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,7 @@ def _find_detector(session: Session, settings: Settings, clock: Clock, dataset: 
         device=detector.device,
         precision=detector.precision,
         input_size=detector.input_size,
+        tested=detector.tested,
     )
 
 

@@ -63,6 +63,7 @@ class Course:
             "device_bytes": device_bytes(self._detector.runtime.device),
             "batch_size": self._batch_size,
             "refused": list(self._detector.runtime.refused),
+            "failed": list(self._detector.runtime.failed),
             "gate": None if self._detector.runtime.gate is None else dict(self._detector.runtime.gate),
         }
 

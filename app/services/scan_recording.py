@@ -241,4 +241,5 @@ def _describe(detector: Detector, targets: Sequence[str]) -> dict[str, Any]:
         "precision": runtime.precision,
         "input_size": identity.input_size,
         "target_classes": list(targets),
+        "tested": runtime.tested,
     }

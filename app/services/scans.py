@@ -30,6 +30,7 @@ class DetectorView:
     precision: str
     input_size: int
     target_classes: tuple[str, ...]
+    tested: bool = True  #: whether Touchline is tested on detectors of its kind; scans of earlier releases do not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def view_detector(detector: dict[str, Any] | None) -> DetectorView | None:
     """A detector from what its scan has stored."""
     if detector is None:
         return None
-    known = {each.name: detector[each.name] for each in fields(DetectorView)}
+    known = {each.name: detector[each.name] for each in fields(DetectorView) if each.name in detector}
     return DetectorView(**known | {"target_classes": tuple(detector["target_classes"])})
 
 

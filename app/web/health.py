@@ -95,12 +95,16 @@ def _gauges(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
 
 SCAN_FIGURES = {
     "images_per_second": "Images a second of late",
+    "seconds_left": "Seconds until its end, at the speed of late",
     "images": "Images that the scan goes over",
     "images_finished": "Images dealt with so far",
+    "images_scored": "Images that the detector has looked at",
+    "images_reused": "Images whose score of an earlier scan still holds",
     "images_unreadable": "Images that it could not decode",
     "rss_bytes": "Memory of its worker",
     "device_bytes": "Memory of its device",
     "engines_refused": "Engines that were refused as unfaithful to the reference",
+    "engines_failed": "Engines that do not run on its machine",
 }
 
 
@@ -120,12 +124,16 @@ def _figures(scan: ScanView) -> dict[str, float | None]:
     told = scan.telemetry
     return {
         "images_per_second": scan.images_per_s,
+        "seconds_left": scan.eta_s,
         "images": scan.total,
         "images_finished": scan.finished,
+        "images_scored": scan.scored,
+        "images_reused": scan.reused,
         "images_unreadable": scan.unreadable,
         "rss_bytes": told.rss_bytes if told else None,
         "device_bytes": told.device_bytes if told else None,
         "engines_refused": len(told.refused) if told else None,
+        "engines_failed": len(told.failed) if told else None,
     }
 
 

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -15,14 +17,16 @@ from PIL import Image
 from transformers import DFineForObjectDetection
 
 from app.config import DetectorSettings
-from app.detector.base import detect_pictures
-from app.detector.dfine import DFine
+from app.detector import gate
+from app.detector.base import Runtime, detect_pictures
+from app.detector.dfine import DFine, Looks
+from app.detector.engines import Engine
 from app.detector.exporting import find_or_export
 from app.detector.loading import load_detector, load_reference
 from app.detector.network import FEATURES
 from app.detector.preprocessing import read_preprocessing
 from app.domain.detections import Detection
-from app.domain.faith import MIN_CANARIES
+from app.domain.faith import MIN_CANARIES, FaithRules
 from app.errors import DetectorError
 from app.files.caching import FolderCache
 from app.services.detectors import shipped_canaries
@@ -91,6 +95,13 @@ def test_every_engine_gives_the_same_features(tiny_dfine: Path, exported: Path, 
     np.testing.assert_allclose(detector.engine.infer(pixels)[2], wanted, atol=1e-3 * np.abs(wanted).max())
 
 
+def test_what_is_exported_is_folded(exported: Path) -> None:
+    """The graph that OpenVINO and ONNX Runtime read holds convolutions and no batch-norm."""
+    kinds = {node.op_type for node in onnx.load(next(exported.rglob("network.onnx"))).graph.node}
+    assert "Conv" in kinds
+    assert not {kind for kind in kinds if "BatchNorm" in kind}
+
+
 def test_slices_and_mirror_images_leave_the_features_alone(tiny_dfine: Path) -> None:
     """They are those of the whole image, whatever else is looked at."""
     plain = features_of(load_reference(settings_for(tiny_dfine), NO_CACHE))
@@ -130,6 +141,49 @@ def test_too_few_canaries_let_nobody_in(tiny_dfine: Path, tmp_path: Path, export
     detector = load_detector(settings, cache, lambda: shipped_canaries()[:10])
     assert detector.runtime.backend == "torch"
     assert "only 10 canary images" in detector.runtime.refused[0]
+
+
+class OnCuda:
+    """A real engine that passes for one on a GPU."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.parallel = engine.parallel
+        self.infer = engine.infer
+
+    @property
+    def runtime(self) -> Runtime:
+        """See :class:`app.detector.engines.Engine`."""
+        return replace(self._engine.runtime, device="cuda")
+
+
+def test_a_verdict_does_not_outlive_the_gpu(tiny_dfine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another card or driver is judged anew, the one of before is remembered; on a CPU nobody asks for a GPU."""
+    asked: list[int] = []
+
+    def canaries() -> Sequence[Image.Image]:
+        asked.append(1)
+        return shipped_canaries()[:2]  # too few to pass, which is a verdict like any other
+
+    def times_asked(gpu: str, engine: Engine) -> int:
+        monkeypatch.setattr(gate, "describe_gpu", lambda: gpu)
+        judge = gate.Gate(canaries, lambda: reference, rules, FolderCache(tmp_path), "tiny")
+        before = len(asked)
+        judge.judge(on_engine(reference, engine))
+        return len(asked) - before
+
+    reference = load_reference(settings_for(tiny_dfine, device="cpu"), NO_CACHE)
+    rules = FaithRules(("sports ball",), 0.001, 0.5, reduced=False)
+    on_cuda = OnCuda(reference.engine)
+    cards = ["H100, driver 570", "H200, driver 570", "H200, driver 580", "H100, driver 570"]
+    assert [times_asked(card, on_cuda) for card in cards] == [1, 1, 1, 0]
+    assert [times_asked(card, reference.engine) for card in cards] == [1, 0, 0, 0]
+
+
+def on_engine(detector: DFine, engine: Engine) -> DFine:
+    """A detector of the tiny checkpoint on another engine."""
+    preprocessing = read_preprocessing(Path(detector.identity.model))
+    return DFine(engine, preprocessing, detector.class_names, detector.identity, ("sports ball",), Looks(), 2)
 
 
 def copy_networks(exported: Path, tmp_path: Path) -> Path:
@@ -173,7 +227,7 @@ def test_an_engine_that_cannot_read_its_network_is_passed_over(
         network.write_bytes(b"no network")
     detector = load_detector(settings_for(tiny_dfine, backend="openvino"), cache, shipped_canaries)
     assert detector.runtime.backend == "torch"
-    assert "openvino cannot run the model" in detector.runtime.refused[-1]
+    assert "openvino cannot run the model" in detector.runtime.failed[-1]
 
 
 def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported: Path) -> None:
@@ -181,7 +235,8 @@ def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported
     settings = settings_for(tiny_dfine, backend="openvino", precision="float16")
     runtime = load_detector(settings, FolderCache(exported), shipped_canaries).runtime
     assert (runtime.backend, runtime.precision) == ("openvino", "float32")
-    assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.refused[0]
+    assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.failed[0]
+    assert runtime.refused == ()
 
 
 #: the very first inferences of a process, in several threads at the same moment

@@ -148,6 +148,19 @@ def test_another_shape_is_named(tmp_path: Path, state: State) -> None:
     )
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_weight_that_is_no_number_is_named(tmp_path: Path, state: State, number: float) -> None:
+    """One is enough to see nothing anywhere; what is left out, like grids, may hold infinity, and does."""
+    grids = state | {"decoder.anchors": torch.full((1, 4, 4), float("inf"))}
+    torch.save(grids, tmp_path / "whole.pth")
+    convert_checkpoint(tmp_path / "whole.pth", None, tmp_path / "whole")
+    weight = state["decoder.enc_output.proj.weight"].clone()
+    weight[3, 5] = number
+    torch.save(grids | {"decoder.enc_output.proj.weight": weight}, tmp_path / "dfine.pth")
+    said = refusal(tmp_path / "dfine.pth")
+    assert "holds weights that are no finite numbers, so its training went wrong: model.enc_output.0.weight" in said
+
+
 @pytest.mark.parametrize(
     "tensor",
     [

@@ -61,15 +61,21 @@ def test_metrics_tell_how_a_scan_goes(workshop: Workshop, browser: Browser) -> N
     claimed = claim_scan(workshop.database, workshop.settings, workshop.clock, workshop.worker())
     assert claimed is not None
     with workshop.database.write() as session:
-        update_scan(session, claimed.id, total=4, scored=2, unreadable=1, images_per_s=12.5, telemetry=TELEMETRY)
+        values: dict[str, Any] = {"total": 60, "scored": 2, "reused": 7, "unreadable": 1, "images_per_s": 12.5}
+        update_scan(session, claimed.id, **values, telemetry=TELEMETRY)
     text = browser.get("/metrics").text
+    assert 'touchline_scan_seconds_left{dataset="more"' not in text
     for name, value in {
         "images_per_second": 12.5,
-        "images": 4.0,
-        "images_finished": 3.0,
+        "seconds_left": 4.0,
+        "images": 60.0,
+        "images_finished": 10.0,
+        "images_scored": 2.0,
+        "images_reused": 7.0,
         "images_unreadable": 1.0,
         "rss_bytes": 800.0,
         "engines_refused": 1.0,
+        "engines_failed": 0.0,
     }.items():
         assert f'touchline_scan_{name}{{dataset="frames",scan="1"}} {value}' in text
     assert 'touchline_scan_stage_seconds_total{dataset="frames",scan="1",stage="model"} 3.0' in text
@@ -101,7 +107,7 @@ def test_a_scan_tells_its_course(workshop: Workshop, api: Browser) -> None:
     with workshop.database.write() as session:
         update_scan(session, 1, telemetry=TELEMETRY)
     told = api.get("/api/scans/1").json()["telemetry"]
-    assert told == {**TELEMETRY, "device_bytes": None, "batch_size": None}
+    assert told == {**TELEMETRY, "device_bytes": None, "batch_size": None, "failed": []}
 
 
 def test_a_scan_shows_its_own_gate(workshop: Workshop, api: Browser) -> None:
@@ -242,6 +248,20 @@ def test_the_page_tells_how_a_scan_goes(workshop: Workshop, api: Browser) -> Non
     assert "16 images" in html
     assert "1 engine was refused" in html
     assert "openvino in bf16: it turns the flag of 3 of 72 canary images" in html
+
+
+def test_an_engine_that_does_not_run_was_not_found_unfaithful(workshop: Workshop, api: Browser) -> None:
+    """Nobody knows what it would see: the page says that it does not run, on each page of the scan."""
+    reason = "openvino on cpu in float16: openvino finds no cpu here"
+    record(workshop, 1, telemetry={"failed": [reason]})
+    html = api.get("/scans/1").text
+    assert "1 engine does not run here" in html
+    assert reason in html
+    assert "not see the same" not in html
+    assert "1 engine does not run here" in api.get("/?dataset=1").text
+    record(workshop, 1, telemetry={**TELEMETRY, "failed": [reason, reason]})
+    html = api.get("/scans/1").text
+    assert ("1 engine was refused" in html, "2 engines do not run here" in html) == (True, True)
 
 
 @pytest.mark.parametrize("telemetry", [None, {}, {"samples": []}, {"shares": None}, {"samples": [[1.0, 5]]}])

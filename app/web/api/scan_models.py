@@ -43,6 +43,7 @@ class DetectorOut(Out):
     precision: str
     input_size: int
     target_classes: list[str]
+    tested: bool = Field(description="Whether Touchline is tested on detectors of this kind.")
 
 
 class EngineOut(Out):
@@ -73,6 +74,7 @@ class TelemetryOut(Out):
     device_bytes: int | None
     batch_size: int | None
     refused: list[str]
+    failed: list[str]
 
 
 class ScanOut(Out):
