@@ -14,7 +14,7 @@ from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.learned import LearnedView, view_learned
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
-from app.services.scans import ScanView, find_latest_scan, model_notice
+from app.services.scans import ScanView, dataset_notice, find_latest_scan
 from app.services.threshold_curve import view_curve
 from app.services.workers import liveness
 from app.storage.database import Database, Session
@@ -196,7 +196,7 @@ def view_card(database: Database, settings: Settings, clock: Clock, dataset: Dat
             renditions_bytes=added,
             histogram=view_histogram(session, dataset),
             crossed=view_crossed(session, dataset),
-            model_notice=model_notice(settings.detector, demo=dataset.demo),
+            model_notice=dataset_notice(session, settings.detector, dataset),
             demo=dataset.demo,
         )
 

@@ -2,12 +2,16 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
+from html import unescape
 
 import pytest
 
+from app.config import BUILTIN_MODEL
+from app.domain.detections import DetectorIdentity
 from app.domain.images import Side
 from app.services.datasets import set_threshold
-from tests.parts import Browser, Workshop
+from tests.parts import Browser, ColourDetector, Workshop
 
 #: red -> score red / 255; the thresholds below lie inside bins that hold several of these
 FILES = {
@@ -90,3 +94,65 @@ def test_a_dataset_that_is_wholly_scored_has_no_column_for_the_rest(workshop: Wo
     html = browser.get("/?dataset=1").text
     assert "No score" not in html
     assert {len(row) for row in shown(html).values()} == {3}
+
+
+PAGES = ("/?dataset=1", "/scans?dataset=1", "/scans/1")
+DRAWN = "builtin:football has seen only drawn images, so expect little of it on photographs: "
+TAKE_A_REAL_ONE = (
+    f"{DRAWN}set detector.model to a real D-FINE such as ustc-community/dfine-small-obj2coco, "
+    'and detector.target_classes to ["sports ball"].'
+)
+SCAN_AGAIN = f"{DRAWN}scan again with some/real-dfine, which detector.model names now."
+
+
+class BuiltinDetector(ColourDetector):
+    """One that calls itself the built-in model."""
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """See :class:`app.detector.base.Detector`."""
+        return replace(super().identity, model=BUILTIN_MODEL)
+
+
+def banners(browser: Browser, url: str) -> list[str]:
+    """What a page says of the model, in the words that a person reads."""
+    texts = re.findall(r'<p class="banner[^>]*>(.*?)</p>', browser.get(url).text, re.DOTALL)
+    words = [" ".join(unescape(re.sub(r"<[^>]+>", "", text)).split()) for text in texts]
+    return [text for text in words if "drawn images" in text]
+
+
+def test_before_a_scan_the_chosen_model_is_called_what_it_is(workshop: Workshop, browser: Browser) -> None:
+    """On the overview and with the scans; a scan that waits says it too."""
+    workshop.add(workshop.fill(FILES))
+    browser.post("/scan", json={"dataset": 1})
+    assert [banners(browser, url) for url in PAGES] == [[TAKE_A_REAL_ONE]] * 3
+
+
+def test_the_notice_follows_the_detector_whose_scores_are_shown(workshop: Workshop, browser: Browser) -> None:
+    """A real one has scored, so nothing is said, though the built-in one is set; and again when that has scored."""
+    workshop.ready(FILES)
+    assert [banners(browser, url) for url in PAGES] == [[]] * 3
+    workshop.scan(1, BuiltinDetector(weights="b" * 64))
+    assert [banners(browser, url) for url in (*PAGES, "/scans/2")] == [[TAKE_A_REAL_ONE]] * 2 + [[], [TAKE_A_REAL_ONE]]
+
+
+def test_scores_of_the_built_in_model_are_named_when_a_real_one_is_set(workshop: Workshop) -> None:
+    """It is set already: a scan is what is missing."""
+    workshop.add(workshop.fill(FILES))
+    workshop.scan(1, BuiltinDetector())
+    real = workshop.settings.model_copy(
+        update={"detector": workshop.settings.detector.model_copy(update={"model": "some/real-dfine"})}
+    )
+    browser = Browser(workshop, real)
+    assert [banners(browser, url) for url in PAGES] == [[SCAN_AGAIN]] * 3
+    browser.close()
+
+
+def test_the_demo_is_what_the_built_in_model_was_drawn_for(workshop: Workshop, browser: Browser) -> None:
+    """There it is not warned of."""
+    root = workshop.fill(FILES)
+    (root / ".touchline-demo").touch()
+    workshop.add(root)
+    workshop.scan(1, BuiltinDetector())
+    assert [banners(browser, url) for url in PAGES] == [[]] * 3
+    assert "This is the demo" in browser.get("/").text
