@@ -199,13 +199,15 @@ def test_scanning_by_forms(workshop: Workshop, browser: Browser) -> None:
     assert browser.get("/api/scans/1").json()["status"] == "cancelled"
 
 
-def test_without_a_worker_the_page_says_how_to_start_one(workshop: Workshop, browser: Browser) -> None:
-    """A queued scan would wait for ever."""
+@pytest.mark.parametrize("url", ["/", "/scans", "/scans/1", "/clean", "/export"])
+def test_without_a_worker_the_page_says_how_to_start_one(workshop: Workshop, browser: Browser, url: str) -> None:
+    """A scan, a relocation or an export that is asked for there would wait for ever."""
+    said = "nothing is scanned, copied or exported: <code>touchline worker</code> starts one"
     workshop.add(workshop.fill(FILES))
     browser.post("/scan", data={"dataset": "1"})
-    assert "touchline worker" in browser.get("/").text
+    assert browser.get(url).text.count(said) == 1
     workshop.worker()
-    assert "touchline worker" not in browser.get("/").text
+    assert said not in browser.get(url).text
 
 
 def test_registering_by_a_form_keeps_what_was_typed(workshop: Workshop, browser: Browser) -> None:
