@@ -6,7 +6,7 @@ Every key is described here once; the settings page and the documentation show t
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -374,11 +374,3 @@ def setting_fields() -> Iterator[tuple[str, Any]]:
 def environment_name(key: str) -> str:
     """The variable that sets ``key``: ``TOUCHLINE_DETECTOR__MODEL`` for ``detector.model``."""
     return ENV_PREFIX + key.upper().replace(".", "__")
-
-
-def describe_type(annotation: Any) -> str:
-    """A field's type in words a user of ``config.yaml`` understands."""
-    arguments = get_args(annotation)
-    if arguments and all(isinstance(argument, str) for argument in arguments):
-        return " or ".join(arguments)
-    return str(getattr(annotation, "__name__", annotation)).replace("pathlib.", "")

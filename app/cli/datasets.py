@@ -13,8 +13,8 @@ from app.errors import UsageError
 from app.files.opening import expand_given
 from app.logs import set_up_logs
 from app.services.clock import utc_now
-from app.services.datasets import DEMO_MARKER, NewDataset, register_dataset
-from app.services.scans import model_notice
+from app.services.datasets import NewDataset, get_dataset, register_dataset
+from app.services.scans import dataset_notice
 from app.services.settings import list_settings
 from app.services.status import describe_status, view_status
 
@@ -36,20 +36,16 @@ def add(
     with opened(config) as parts:
         new = NewDataset(root, name, positive, negative, question)
         view = register_dataset(parts.database, parts.settings, new, utc_now())
+        with parts.database.read() as session:
+            notice = dataset_notice(session, parts.settings.detector, get_dataset(session, view.id))
     show(
         asdict(view),
         as_json,
         f"{view.name}: {view.images} images ({view.unreadable} unreadable so far), {view.ignored} other files ignored. "
         f"Next: touchline scan {view.name}",
     )
-    notice = model_notice(parts.settings.detector, demo=_is_demo(root))
     if notice:
         sys.stderr.write(f"note: {notice}\n")
-
-
-def _is_demo(root: Path) -> bool:
-
-    return (root.expanduser() / DEMO_MARKER).is_file()
 
 
 def status(as_json: AsJson = False, config: Config = None) -> None:

@@ -8,7 +8,7 @@ from app.config import Settings
 from app.services.clock import utc_now
 from app.services.datasets import get_dataset
 from app.services.scanning import claim_scan, run_scan
-from app.services.scans import ScanView, model_notice, request_scan, show_scan
+from app.services.scans import ScanView, request_scan, scan_notice, show_scan
 from app.services.workers import announced, is_worker_alive
 from app.storage.database import Database
 
@@ -20,15 +20,23 @@ def run_scan_command(
 ) -> ScanView:
     """Queue a scan and, with ``wait``, see it through."""
     view = request_scan(database, settings.worker, utc_now, reference, priority=priority).scan
-    with database.read() as session:
-        notice = model_notice(settings.detector, demo=get_dataset(session, view.dataset_id).demo)
-    if notice:
-        sys.stderr.write(f"note: {notice}\n")
+    told = _tell_of_model(database, settings, view)
     if not wait:
         if not is_worker_alive(database, settings.worker, utc_now):
             sys.stderr.write("note: no worker is running; `touchline worker` starts one, or add --wait\n")
         return view
-    return _see_through(database, settings, view.id)
+    ended = _see_through(database, settings, view.id)
+    _tell_of_model(database, settings, ended, told)  # a worker may have other settings than this process
+    return ended
+
+
+def _tell_of_model(database: Database, settings: Settings, view: ScanView, told: str | None = None) -> str | None:
+    """Say what is to be expected of the built-in model, unless just that was ``told`` before."""
+    with database.read() as session:
+        notice = scan_notice(settings.detector, view, demo=get_dataset(session, view.dataset_id).demo)
+    if notice and notice != told:
+        sys.stderr.write(f"note: {notice}\n")
+    return notice
 
 
 def _see_through(database: Database, settings: Settings, scan_id: int) -> ScanView:

@@ -83,6 +83,24 @@ class DatasetCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossedCounts:
+    """Images of one given label of which the detector says the same, by the verdict that stands on them."""
+
+    given: Side
+    sees: bool | None  #: whether the score reaches the threshold; None: they have none
+    positive: int
+    negative: int
+    unsure: int
+    discarded: int
+    open: int  #: no verdict stands
+
+    @property
+    def images(self) -> int:
+        """All of them."""
+        return self.positive + self.negative + self.unsure + self.discarded + self.open
+
+
+@dataclass(frozen=True, slots=True)
 class SignedCounts:
     """Images that a sign-off covered: for how many it still holds, and for how many it ceased to."""
 
@@ -113,13 +131,43 @@ def split_by_flag(tally: Tally, threshold: float, below: Below) -> int:
 
     ``below`` are the images in the threshold's own bin whose score is under it, by :attr:`Tally.key`.
     """
-    edge = bin_of(threshold)
     if tally.bin < 0:
         return 0
-    seen = tally.images if tally.bin >= edge else 0
-    if tally.bin == edge:
-        seen -= below.get(tally.key, 0)
+    seen = _seen(tally, threshold, below)
     return seen if tally.given is Side.NEGATIVE else tally.images - seen
+
+
+def _seen(tally: Tally, threshold: float, below: Below) -> int:
+    """How many images of a tally that has scores reach the threshold."""
+    edge = bin_of(threshold)
+    return (tally.images if tally.bin >= edge else 0) - (below.get(tally.key, 0) if tally.bin == edge else 0)
+
+
+def cross_tallies(tallies: Sequence[Tally], threshold: float, below: Below) -> tuple[CrossedCounts, ...]:
+    """Given label x detector x verdict, every one of the six rows; ``below`` as in :func:`split_by_flag`."""
+    found: Counter[tuple[Side, bool | None, Verdict | None]] = Counter()
+    for tally in tallies:
+        if tally.bin < 0:
+            found[tally.given, None, tally.verdict] += tally.images
+            continue
+        seen = _seen(tally, threshold, below)
+        found[tally.given, True, tally.verdict] += seen
+        found[tally.given, False, tally.verdict] += tally.images - seen
+    return tuple(_crossed(found, given, sees) for given in Side for sees in (True, False, None))
+
+
+def _crossed(
+    found: Mapping[tuple[Side, bool | None, Verdict | None], int], given: Side, sees: bool | None
+) -> CrossedCounts:
+    return CrossedCounts(
+        given=given,
+        sees=sees,
+        positive=found[given, sees, Verdict.POSITIVE],
+        negative=found[given, sees, Verdict.NEGATIVE],
+        unsure=found[given, sees, Verdict.UNSURE],
+        discarded=found[given, sees, Verdict.DISCARD],
+        open=found[given, sees, None],
+    )
 
 
 def count_tallies(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.config import Settings
 from app.domain.auditing import Certificate
-from app.domain.counting import BINS, DatasetCounts
+from app.domain.counting import BINS, CrossedCounts, DatasetCounts
 from app.domain.images import Side
 from app.domain.threshold_curve import ThresholdCurve
 from app.services.agreement import Team, view_team
@@ -14,14 +14,14 @@ from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.learned import LearnedView, view_learned
 from app.services.queue import measure_pace
 from app.services.renditions import estimate_renditions
-from app.services.scans import ScanView, find_latest_scan, model_notice
+from app.services.scans import ScanView, dataset_notice, find_latest_scan
 from app.services.threshold_curve import view_curve
 from app.services.workers import liveness
 from app.storage.database import Database, Session
 from app.storage.datasets import Dataset, list_datasets
 from app.storage.person_tallies import count_by_reviewer
 from app.storage.reviews import recent_times
-from app.storage.tallies import count_dataset, histogram
+from app.storage.tallies import count_dataset, cross_dataset, histogram
 
 LINES = 50  #: datasets on the overview
 
@@ -78,6 +78,21 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossedFolder:
+    """The images of one given label, by what the detector says and by verdict."""
+
+    given: Side
+    sees: CrossedCounts  #: the score reaches the threshold
+    misses: CrossedCounts  #: it lies below
+    unscored: CrossedCounts
+
+    @property
+    def parts(self) -> tuple[CrossedCounts, ...]:
+        """What the detector says, in the order of columns."""
+        return (self.sees, self.misses, self.unscored)
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetCard:
     """Everything the overview says of one dataset."""
 
@@ -85,6 +100,7 @@ class DatasetCard:
     stats: Stats
     scan: ScanView | None
     histogram: Histogram | None
+    crossed: tuple[CrossedFolder, ...]
     model_notice: str | None
     demo: bool
     renditions_bytes: int | None  #: about what a first scan adds to the disk; None after it
@@ -161,6 +177,12 @@ def view_histogram(session: Session, dataset: Dataset) -> Histogram | None:
     )
 
 
+def view_crossed(session: Session, dataset: Dataset) -> tuple[CrossedFolder, ...]:
+    """Given label x detector x verdict under the threshold, folder by folder."""
+    found = {(counts.given, counts.sees): counts for counts in cross_dataset(session, dataset)}
+    return tuple(CrossedFolder(side, found[side, True], found[side, False], found[side, None]) for side in Side)
+
+
 def view_card(database: Database, settings: Settings, clock: Clock, dataset: Dataset) -> DatasetCard:
     """Everything the overview says of a dataset."""
     with database.read() as session:
@@ -173,7 +195,8 @@ def view_card(database: Database, settings: Settings, clock: Clock, dataset: Dat
             scan=scan,
             renditions_bytes=added,
             histogram=view_histogram(session, dataset),
-            model_notice=model_notice(settings.detector, demo=dataset.demo),
+            crossed=view_crossed(session, dataset),
+            model_notice=dataset_notice(session, settings.detector, dataset),
             demo=dataset.demo,
         )
 
@@ -215,6 +238,7 @@ class StatsPage:
     dataset: DatasetView | None
     stats: Stats | None
     histogram: Histogram | None
+    crossed: tuple[CrossedFolder, ...]
     curve: ThresholdCurve | None
     reviewers: tuple[ReviewerRow, ...]
     certificate: Certificate | None
@@ -230,12 +254,13 @@ class StatsPage:
 def view_stats_page(database: Database, dataset: Dataset | None) -> StatsPage:
     """The statistics of a dataset."""
     if dataset is None:
-        return StatsPage(None, None, None, None, (), None, None)
+        return StatsPage(None, None, None, (), None, (), None, None)
     with database.read() as session:
         return StatsPage(
             dataset=view_dataset(session, dataset),
             stats=view_stats(session, dataset),
             histogram=view_histogram(session, dataset),
+            crossed=view_crossed(session, dataset),
             curve=view_curve(session, dataset),
             reviewers=list_reviewer_rows(session, dataset),
             certificate=certify_dataset(session, dataset),

@@ -9,7 +9,7 @@ from app.services.clock import Clock
 from app.services.comparing import ComparisonView, compare_scans, list_comparable
 from app.services.datasets import DatasetView, get_dataset, view_dataset
 from app.services.renditions import estimate_renditions
-from app.services.scans import ScanView, get_scan, view_scan
+from app.services.scans import ScanView, dataset_notice, get_scan, scan_notice, view_scan
 from app.services.workers import liveness
 from app.storage import scans as stored
 from app.storage.database import Database, Session
@@ -40,6 +40,7 @@ class ScansPage:
     ended: tuple[ScanView, ...]
     comparable: tuple[ScanView, ...]
     renditions_bytes: int | None  #: about what the next scan adds to the disk; None where it was not asked for
+    model_notice: str | None = None
 
     @property
     def idle(self) -> bool:
@@ -65,6 +66,7 @@ def view_scans_page(
             ended=tuple(scan for scan in scans if not scan.active),
             comparable=list_comparable(session, settings.worker, clock, dataset.id),
             renditions_bytes=added,
+            model_notice=dataset_notice(session, settings.detector, dataset),
         )
 
 
@@ -126,10 +128,11 @@ class ScanPage:
     next_url: str | None
     first_url: str | None
     message: str
+    model_notice: str | None
 
 
 def view_scan_page(
-    database: Database, settings: WorkerSettings, clock: Clock, scan_id: int, *, after: int = 0, message: str = ""
+    database: Database, settings: Settings, clock: Clock, scan_id: int, *, after: int = 0, message: str = ""
 ) -> ScanPage:
     """One scan in full; the log of unreadable images goes on after an id.
 
@@ -137,11 +140,12 @@ def view_scan_page(
         NotFoundError: there is none.
     """
     with database.read() as session:
-        scan = view_scan(session, get_scan(session, scan_id), liveness(settings, clock))
+        scan = view_scan(session, get_scan(session, scan_id), liveness(settings.worker, clock))
+        dataset = get_dataset(session, scan.dataset_id)
         broken = list_unreadable(session, scan.dataset_id, after, ROWS + 1)
         return ScanPage(
             scan=scan,
-            dataset=view_dataset(session, get_dataset(session, scan.dataset_id)),
+            dataset=view_dataset(session, dataset),
             speed=SpeedView.of(scan.telemetry),
             work=WorkView.of(scan.telemetry),
             gate=() if scan.engine is None or scan.engine.gate is None else describe_gate(scan.engine.gate),
@@ -149,6 +153,7 @@ def view_scan_page(
             next_url=f"/scans/{scan_id}?after={broken[ROWS - 1].image_id}" if len(broken) > ROWS else None,
             first_url=f"/scans/{scan_id}" if after else None,
             message=message,
+            model_notice=scan_notice(settings.detector, scan, demo=dataset.demo),
         )
 
 

@@ -12,6 +12,7 @@ from app.services.datasets import get_dataset, set_threshold
 from app.services.workers import liveness
 from app.storage import scans as stored
 from app.storage.database import Database, Session
+from app.storage.datasets import Dataset
 from app.storage.scans import Engine, Scan
 from app.storage.workers import Liveness, is_alive
 
@@ -276,11 +277,28 @@ def _change(database: Database, settings: WorkerSettings, clock: Clock, scan_id:
         return view_scan(session, get_scan(session, scan_id), liveness(settings, clock))
 
 
-def model_notice(settings: DetectorSettings, *, demo: bool) -> str | None:
-    """The warning that the built-in model has seen only drawn images; None on the demo or with another model."""
-    if settings.model != BUILTIN_MODEL or demo:
+def model_notice(model: str, chosen: str, *, demo: bool) -> str | None:
+    """The warning that the built-in model has seen only drawn images; None on the demo or of another ``model``.
+
+    ``chosen`` is what ``detector.model`` names now: that may be a real one already, and another scan is all it takes.
+    """
+    if model != BUILTIN_MODEL or demo:
         return None
+    seen = f"{BUILTIN_MODEL} has seen only drawn images, so expect little of it on photographs"
+    if chosen != BUILTIN_MODEL:
+        return f"{seen}: scan again with {chosen}, which detector.model names now."
     return (
-        f"{BUILTIN_MODEL} has seen only drawn images, so expect little of it on photographs: set detector.model to a "
-        'real D-FINE such as ustc-community/dfine-small-obj2coco, and detector.target_classes to ["sports ball"].'
+        f"{seen}: set detector.model to a real D-FINE such as ustc-community/dfine-small-obj2coco, "
+        'and detector.target_classes to ["sports ball"].'
     )
+
+
+def dataset_notice(session: Session, settings: DetectorSettings, dataset: Dataset) -> str | None:
+    """The same of the detector whose scores count for a dataset, or of the one that will be its first."""
+    scored_by = stored.find_detector_model(session, dataset.detector_id)
+    return model_notice(scored_by or settings.model, settings.model, demo=dataset.demo)
+
+
+def scan_notice(settings: DetectorSettings, scan: ScanView, *, demo: bool) -> str | None:
+    """The same of the detector of a scan, or of the one that it will get."""
+    return model_notice(scan.detector.model if scan.detector else settings.model, settings.model, demo=demo)

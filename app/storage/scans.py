@@ -202,6 +202,12 @@ def find_or_insert_detector(
     ).scalar_one()
 
 
+def find_detector_model(session: Session, detector_id: int | None) -> str | None:
+    """The model of a detector, as ``detector.model`` named it when it scored."""
+    row = None if detector_id is None else session.get(DetectorRow, detector_id)
+    return None if row is None else row.model
+
+
 def detector_name(session: Session, detector_id: int | None) -> str:
     """A detector as one word for a manifest: model, and the first digits of its weights' hash."""
     row = None if detector_id is None else session.get(DetectorRow, detector_id)

@@ -31,6 +31,7 @@ from app.domain.counting import (
     BINS,
     HAIR,
     UNREADABLE,
+    CrossedCounts,
     DatasetCounts,
     ReleaseCounts,
     SignedCounts,
@@ -40,6 +41,7 @@ from app.domain.counting import (
     count_released,
     count_signed,
     count_tallies,
+    cross_tallies,
 )
 from app.domain.images import Side
 from app.domain.reviewing import Verdict
@@ -237,6 +239,11 @@ def count_dataset(session: Session, dataset: Dataset) -> DatasetCounts:
     """Every count of a dataset, under its threshold."""
     tallies, below = _read_around(session, dataset), _below(session, dataset)
     return count_tallies(tallies, dataset.threshold, below, _conflicts(session, dataset))
+
+
+def cross_dataset(session: Session, dataset: Dataset) -> tuple[CrossedCounts, ...]:
+    """A dataset's images by given label, what the detector says under the threshold, and verdict."""
+    return cross_tallies(_read_around(session, dataset), dataset.threshold, _below(session, dataset))
 
 
 def count_dataset_released(session: Session, dataset: Dataset) -> dict[Side, ReleaseCounts]:

@@ -3,11 +3,13 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,12 @@ class Desk:
         """An image's history."""
         found: list[dict[str, Any]] = self.get(f"/api/images/{image}")["reviews"]
         return found
+
+    def spent_ms(self, image: str | int) -> int:
+        """What is stored of the time that an image's latest verdict took."""
+        with closing(sqlite3.connect(self.folder / "var" / "touchline.db")) as connection:
+            query = "SELECT spent_ms FROM reviews WHERE image_id = ? ORDER BY id DESC LIMIT 1"
+            return int(connection.execute(query, (int(image),)).fetchone()[0])
 
     def image(self, path: str) -> int:
         """The id of an image, which is given at random."""
@@ -234,6 +242,81 @@ def test_keys_that_move_and_look(sit: Callable[..., Page]) -> None:
     key(page, "1", "Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert page.evaluate(IMAGE) == first
+
+
+def canvas(page: Page) -> dict[str, float]:
+    """Where the picture lies in its stage and how large it is, in CSS pixels."""
+    found: dict[str, float] = page.evaluate(
+        """() => { const {style} = document.querySelector('[data-canvas]');
+            const keys = ['left', 'top', 'width', 'height'];
+            return Object.fromEntries(keys.map(key => [key, parseFloat(style[key])])); }"""
+    )
+    return found
+
+
+def test_wheel_and_drag_move_the_picture(sit: Callable[..., Page]) -> None:
+    """The wheel zooms at the pointer, a drag pans what is zoomed and never past its edge; a whole image lies still."""
+    page = sit("Ada")
+    box = page.locator("[data-stage]").bounding_box()
+    assert box is not None
+    whole = canvas(page)
+    x, y = box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5
+    pointed = (8.0, 6.0)  # in image pixels: the middle
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 20, steps=3)
+    page.mouse.up()
+    assert canvas(page) == whole
+
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -800)
+    expect(page.locator("[data-stage]")).to_have_class("stage is-zoomed")
+    zoomed = canvas(page)
+    assert zoomed["width"] > 2 * whole["width"]
+    assert on_screen(page, pointed) == pytest.approx((x, y), abs=2)
+
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 20, steps=3)
+    page.mouse.up()
+    panned = canvas(page)
+    assert (panned["left"] - zoomed["left"], panned["top"] - zoomed["top"]) == pytest.approx((40, 20), abs=1)
+    assert (panned["width"], panned["height"]) == (zoomed["width"], zoomed["height"])
+    page.mouse.move(x, y)
+    assert canvas(page) == panned
+
+    page.mouse.wheel(0, 4000)
+    expect(page.locator("[data-stage]")).to_have_class("stage")
+    assert canvas(page) == whole
+
+
+def test_a_verdict_says_how_long_it_took(desk: Desk, sit: Callable[..., Page]) -> None:
+    """From the image's being seen to the key, in milliseconds."""
+    page = sit("Timed")
+    image = page.evaluate(IMAGE)
+    page.wait_for_timeout(300)
+    press(page, "3")
+    spent = desk.spent_ms(image)
+    assert 300 <= spent < 60_000
+    press(page, "u")
+
+
+def test_a_verdict_in_the_strip_has_an_undo_of_its_own(desk: Desk, sit: Callable[..., Page]) -> None:
+    """An older one is taken back, the newest stays; by script and by a plain form alike."""
+    for name, scripted in (("Strip", True), ("Plain strip", False)):
+        page = sit(name, java_script_enabled=scripted)
+        called = []
+        for _ in range(2):
+            image = page.locator("#card").get_attribute("data-image") or ""
+            page.locator("#verdict button[value=unsure]").click()
+            expect(page.locator(f"#card[data-image='{image}']")).to_have_count(0)
+            called.append(image)
+            page.wait_for_timeout(150)
+        page.locator(".recent li").nth(1).get_by_role("button", name="Undo").click()
+        expect(page.locator(f"#card[data-image='{called[0]}']")).to_have_count(1)
+        expect(page.locator(".recent li")).to_have_count(1)
+        older, newer = (desk.reviews(image)[-1] for image in called)
+        assert (older["verdict"], newer["verdict"]) == (None, "unsure")
+        desk.post(f"/api/reviews/{newer['review_id']}/undo", {}, name)
 
 
 def test_keys_for_dark_frames_hold_from_card_to_card(sit: Callable[..., Page]) -> None:

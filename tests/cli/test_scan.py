@@ -67,3 +67,21 @@ def test_whoever_waits_for_a_paused_scan_is_told(folder: Path) -> None:
     database.dispose()
     told, _ = waiting.communicate(timeout=60)
     assert (waiting.returncode, "cancelled" in told) == (1, True)
+
+
+def test_the_built_in_model_is_called_what_it_is(tmp_path: Path) -> None:
+    """By ``add`` and by ``scan``, on stderr, in one sentence; not with another model, and not of the demo."""
+    for name in ("frames", "drawn", "photos"):
+        for path in ("football/a.png", "background/b.png"):
+            draw(tmp_path / name / path, 200, noise=len(path))
+    (tmp_path / "drawn" / ".touchline-demo").touch()
+    sentence = (
+        "note: builtin:football has seen only drawn images, so expect little of it on photographs: set detector.model "
+        "to a real D-FINE such as ustc-community/dfine-small-obj2coco, and detector.target_classes to "
+        '["sports ball"].'
+    )
+    real = {"TOUCHLINE_DETECTOR__MODEL": "somebody/real-dfine"}
+    for command in ("add", "scan"):
+        assert run(tmp_path, command, "frames").stderr.splitlines().count(sentence) == 1
+        assert "drawn images" not in run(tmp_path, command, "drawn").stderr
+        assert "drawn images" not in run(tmp_path, command, "photos", **real).stderr

@@ -31,10 +31,13 @@ def test_before_a_scan_there_is_no_histogram(workshop: Workshop) -> None:
 
 
 def test_the_card_says_that_the_built_in_model_is_no_real_one(workshop: Workshop) -> None:
-    """Outside the demo, on the page as on the command line."""
-    workshop.ready(FILES)
-    card = view_card(workshop.database, workshop.settings, workshop.clock, workshop.dataset(1))
-    assert "has seen only drawn images" in (card.model_notice or "")
+    """Before the first scan it is the one that will score; after a scan by another nothing is said of it."""
+    workshop.add(workshop.fill(FILES))
+    before = view_card(workshop.database, workshop.settings, workshop.clock, workshop.dataset(1))
+    workshop.scan(1)
+    after = view_card(workshop.database, workshop.settings, workshop.clock, workshop.dataset(1))
+    assert "has seen only drawn images" in (before.model_notice or "")
+    assert after.model_notice is None
 
 
 @pytest.mark.parametrize("preparing", [True, False])

@@ -30,7 +30,7 @@ def retry(workshop: Workshop, image_ids: list[int] | None = None) -> Retry:
 
 def log(workshop: Workshop) -> dict[str, bool]:
     """The log of unreadable images by path: whether each waits for a scan."""
-    page = view_scan_page(workshop.database, workshop.settings.worker, workshop.clock, 1)
+    page = view_scan_page(workshop.database, workshop.settings, workshop.clock, 1)
     assert all(image.reason for image in page.unreadable)
     return {image.path: image.waiting for image in page.unreadable}
 

@@ -456,9 +456,9 @@ def test_speed_and_time_left_are_shown_while_it_runs(workshop: Workshop) -> None
     ("model", "demo", "told"),
     [("builtin:football", False, True), ("builtin:football", True, False), ("some/real-dfine", False, False)],
 )
-def test_the_built_in_model_warns_outside_the_demo(settings: Settings, model: str, demo: bool, told: bool) -> None:
+def test_the_built_in_model_warns_outside_the_demo(model: str, demo: bool, told: bool) -> None:
     """One sentence says that it has seen drawn images only, and which settings take a real one."""
-    notice = model_notice(settings.detector.model_copy(update={"model": model}), demo=demo)
+    notice = model_notice(model, "builtin:football", demo=demo)
     assert (notice is not None) is told
     if told:
         assert notice is not None

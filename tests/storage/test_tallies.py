@@ -21,6 +21,7 @@ from app.storage.tallies import (
     count_covered,
     count_dataset,
     count_dataset_released,
+    cross_dataset,
     has_unscored,
     histogram,
     read_tallies,
@@ -65,6 +66,23 @@ def counted(records: list[ImageRecord], threshold: float) -> DatasetCounts:
         fn=pairs[Side.NEGATIVE, Verdict.POSITIVE],
         tn=pairs[Side.NEGATIVE, Verdict.NEGATIVE],
     )
+
+
+def crossed(records: list[ImageRecord], threshold: float) -> dict[tuple[Side, bool | None], tuple[int, ...]]:
+    """Given label x detector x verdict, one image after the other."""
+    found = {}
+    for given in Side:
+        for sees in (True, False, None):
+            pairs = Counter(
+                record.verdict for record in records if (record.given, seen(record, threshold)) == (given, sees)
+            )
+            found[given, sees] = tuple(pairs[verdict] for verdict in (*Verdict, None))
+    return found
+
+
+def seen(record: ImageRecord, threshold: float) -> bool | None:
+    """Whether the detector sees the object; None where it has not looked."""
+    return None if record.score is None or record.unreadable is not None else record.score >= threshold
 
 
 def released(records: list[ImageRecord], threshold: float) -> dict[Side, ReleaseCounts]:
@@ -132,6 +150,10 @@ def check(workshop: Workshop) -> None:
     signed = covered(workshop, records, dataset.threshold)
     with workshop.database.read() as session:
         assert count_dataset(session, dataset) == counted(records, dataset.threshold)
+        assert {
+            (row.given, row.sees): (row.positive, row.negative, row.unsure, row.discarded, row.open)
+            for row in cross_dataset(session, dataset)
+        } == crossed(records, dataset.threshold)
         assert count_dataset_released(session, dataset) == released(records, dataset.threshold)
         assert signed is None or count_covered(session, dataset, signed[0]) == signed[1]
         assert {one.reviewer: one for one in count_by_reviewer(session, dataset)} == people(workshop, dataset.threshold)

@@ -69,10 +69,43 @@ def test_htmx_gets_the_block_alone(site: Browser, url: str) -> None:
     assert 0 < len(block.text) < len(site.get(url).text)
 
 
+#: what a page without a dataset is for, in its own words; those that need no dataset are missing
+WELCOMES = {
+    "/": "Touchline reads a folder with one sub-folder per label, and changes nothing in it.",
+    "/review": "Register a folder that holds one sub-folder per label, and its flags will be shown here one at a time.",
+    "/grid": "Register a folder that holds one sub-folder per label, and its flags will be shown here many at a time.",
+    "/images": "Register a folder, and each of its images can be found here.",
+    "/duplicates": "Register a folder and scan it; then its duplicates are listed here.",
+    "/stats": "Register a folder and scan it, and its numbers stand here.",
+    "/report": "Register a folder, scan it and call its flags; then a report tells what was found.",
+    "/audit": "Register a folder and scan it; then draws at random bound what is still wrong in it.",
+    "/scans": "Register a folder first, then scan it.",
+    "/clean": "Register a folder, scan it and call its flags; then a cleaned folder is planned here.",
+    "/export": "Register a folder, scan it and call its flags; then the result can be exported here.",
+    "/second": "What one person calls in it can then be shown to a second.",
+    "/conflicts": "What people disagree on in it will be settled here.",
+}
+#: pages that are of use all the same -> what a person finds there
+USEFUL = {
+    "/settings": 'action="/settings/reviewer"',
+    "/settings/keys": 'action="/settings/keys"',
+    "/datasets": 'action="/datasets"',
+    "/scans/compare": "Set detector.model to another detector and scan again: then the two can be compared here.",
+}
+
+
 @pytest.mark.parametrize("url", [url for url in PAGES if "/1" not in url])
 def test_a_page_without_a_dataset_says_what_to_do(browser: Browser, url: str) -> None:
-    """The first visit meets no error."""
-    assert browser.get(url).status_code == 200
+    """What it is for, and one button that leads to registering a folder; other pages do their own work."""
+    response = browser.get(url)
+    assert response.status_code == 200
+    if url in USEFUL:
+        assert USEFUL[url] in response.text
+        return
+    found = re.search(r'<div class="empty">(.*?)</div>\s*</div>', response.text, re.DOTALL)
+    assert found is not None
+    assert WELCOMES[url] in unescape(found.group(1))
+    assert re.search(r'<a class="btn btn-primary" href="/datasets">Register a dataset</a>', found.group(1))
 
 
 @pytest.mark.parametrize(
@@ -199,13 +232,15 @@ def test_scanning_by_forms(workshop: Workshop, browser: Browser) -> None:
     assert browser.get("/api/scans/1").json()["status"] == "cancelled"
 
 
-def test_without_a_worker_the_page_says_how_to_start_one(workshop: Workshop, browser: Browser) -> None:
-    """A queued scan would wait for ever."""
+@pytest.mark.parametrize("url", ["/", "/scans", "/scans/1", "/clean", "/export"])
+def test_without_a_worker_the_page_says_how_to_start_one(workshop: Workshop, browser: Browser, url: str) -> None:
+    """A scan, a relocation or an export that is asked for there would wait for ever."""
+    said = "nothing is scanned, copied or exported: <code>touchline worker</code> starts one"
     workshop.add(workshop.fill(FILES))
     browser.post("/scan", data={"dataset": "1"})
-    assert "touchline worker" in browser.get("/").text
+    assert browser.get(url).text.count(said) == 1
     workshop.worker()
-    assert "touchline worker" not in browser.get("/").text
+    assert said not in browser.get(url).text
 
 
 def test_registering_by_a_form_keeps_what_was_typed(workshop: Workshop, browser: Browser) -> None:

@@ -100,7 +100,7 @@ def scan_page(request: Request, parts: GivenParts, scan_id: int, after: int = 0)
 
 
 def _show_one(request: Request, parts: Parts, scan_id: int, *, after: int = 0, message: str = "") -> Response:
-    page = view_scan_page(parts.database, parts.settings.worker, parts.clock, scan_id, after=after, message=message)
+    page = view_scan_page(parts.database, parts.settings, parts.clock, scan_id, after=after, message=message)
     dataset = _dataset_of(parts, scan_id)
     return render(request, "scans/detail.html", "scan_detail", "scans", page, dataset=dataset)
 
