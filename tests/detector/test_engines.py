@@ -1,5 +1,6 @@
 """Every engine against the reference, and the faith gate that stands between an engine and the scores."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
@@ -20,7 +22,7 @@ from app.config import DetectorSettings
 from app.detector import gate
 from app.detector.base import Runtime, detect_pictures
 from app.detector.dfine import DFine, Looks
-from app.detector.engines import Engine
+from app.detector.engines import Candidate, Engine
 from app.detector.exporting import find_or_export
 from app.detector.loading import load_detector, load_reference
 from app.detector.network import FEATURES
@@ -237,6 +239,45 @@ def test_a_precision_that_the_processor_lacks_is_said(tiny_dfine: Path, exported
     assert (runtime.backend, runtime.precision) == ("openvino", "float32")
     assert "openvino on cpu in float16: openvino finds no cpu here" in runtime.failed[0]
     assert runtime.refused == ()
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """``scripts/measure_engines.py`` as a module."""
+    spec = importlib.util.spec_from_file_location("measure_engines", ROOT / "scripts" / "measure_engines.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def row_of(script: ModuleType, settings: DetectorSettings, candidate: Candidate, cache: Path) -> dict[str, str]:
+    """The row of an engine in the table that the script prints."""
+    row = script.measure(settings, candidate, FolderCache(cache))
+    return dict(zip(script.HEADS, (cell.strip() for cell in row[1:-1].split("|")), strict=True))
+
+
+def test_an_engine_that_does_not_run_has_no_figures(script: ModuleType, tiny_dfine: Path, exported: Path) -> None:
+    """Float32 on the same engine, which a scan would take, does not stand in for it."""
+    candidate = Candidate("openvino", "cpu", "float16")
+    row = row_of(script, settings_for(tiny_dfine, device="cpu"), candidate, exported)
+    assert row.pop("engine") == "openvino float16"
+    assert row.pop("verdict").startswith("does not run here: openvino finds no cpu here")
+    assert set(row.values()) == {""}
+
+
+def test_a_refused_engine_has_its_own_figures(
+    script: ModuleType, tiny_dfine: Path, tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its own speed: no other engine's stand in its row. Too few canaries refuse it here."""
+    monkeypatch.setattr(script, "shipped_canaries", lambda: shipped_canaries()[:10])
+    candidate = Candidate("openvino", "cpu", "float32")
+    row = row_of(script, settings_for(tiny_dfine, device="cpu"), candidate, copy_networks(exported, tmp_path))
+    assert (row["engine"], row["canaries"]) == ("openvino float32", "10")
+    assert row["verdict"] == "refused: only 10 canary images; 64 are needed"
+    assert float(row["least IoU"]) > 0.9
+    assert float(row["images/s"]) > 0
 
 
 #: the very first inferences of a process, in several threads at the same moment
