@@ -20,6 +20,7 @@ from app.web.context import Parts, find_reviewer, get_client
 from app.web.forms import Form, see_other
 from app.web.pages.review import MAX_SPENT_MS, dataset_of, parse_verdict
 from app.web.rendering import is_htmx, render
+from app.web.resending import acknowledge, is_sent_again
 
 
 class ViewCard(Protocol):
@@ -86,7 +87,11 @@ class LookPage:
         try:
             given = give()
         except ConflictError as error:
+            if is_sent_again(request):
+                raise
             return self.show(request, parts, dataset, image_id=image_id, message=str(error), status=409)
+        if is_sent_again(request):
+            return acknowledge(given)
         if not is_htmx(request):
             return see_other(f"/{self.name}?dataset={dataset.id}")
         word = describe_verdict(dataset, given.review.verdict)

@@ -18,6 +18,7 @@ from app.storage.datasets import Dataset
 from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
 from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
 from app.web.rendering import current_dataset, is_htmx, render
+from app.web.resending import acknowledge, is_sent_again, message_of
 
 router = APIRouter(include_in_schema=False)
 MAX_SPENT_MS = 86_400_000
@@ -91,7 +92,6 @@ def review(
     given: what the detector sees in it is shown. ``called`` is the image that was called before, ``carried`` the batch
     in which its verdict went to its copies.
     """
-    message = "Saved after all: the server answers again" if said == "later" else ""
     dataset = current_dataset(request, parts.database)
     return _show(
         request,
@@ -101,7 +101,7 @@ def review(
         after_id=after,
         called=called,
         carried=carried or None,
-        message=message,
+        message=message_of(said),
         again_id=again,
         queue=queue,
     )
@@ -226,7 +226,11 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     try:
         given = give_review(parts.database, parts.clock, image_id, new, dataset.id)
     except ConflictError as error:
+        if is_sent_again(request):
+            raise
         return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409, queue=queue)
+    if is_sent_again(request):
+        return acknowledge(given)
     return _after_call(request, parts, dataset, given, queue)
 
 
