@@ -16,7 +16,7 @@ from app.services.reviews import GivenReview, NewReview
 from app.services.second_looks import undo_own
 from app.storage.database import Database
 from app.storage.datasets import Dataset
-from app.web.context import Parts, find_reviewer, get_client
+from app.web.context import Parts, find_reviewer, find_tab, get_client
 from app.web.forms import Form, see_other
 from app.web.pages.review import MAX_SPENT_MS, dataset_of, parse_verdict
 from app.web.rendering import is_htmx, render
@@ -74,7 +74,7 @@ class LookPage:
                 parts.clock,
                 dataset,
                 reviewer,
-                get_client(request),
+                find_tab(request) or get_client(request),
                 image_id=image_id,
                 message=message,
             )

@@ -15,7 +15,7 @@ from app.services.images import describe_verdict
 from app.services.queue import DeskQueue, ReviewPage, no_desk, view_desk
 from app.services.reviews import GivenReview, NewReview, Xyxy, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
-from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
+from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, find_tab, get_client
 from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
 from app.web.rendering import current_dataset, is_htmx, render
 from app.web.resending import acknowledge, is_sent_again, message_of
@@ -40,7 +40,7 @@ def _show(
     again_id: int | None = None,
     queue: DeskQueue = "flagged",
 ) -> Response:
-    reviewer = find_reviewer(request)
+    reviewer, tab, browser = find_reviewer(request), find_tab(request), get_client(request)
     if dataset is None:
         page = no_desk("no_dataset", message)
     else:
@@ -50,12 +50,14 @@ def _show(
             parts.clock,
             dataset,
             reviewer,
-            get_client(request),
+            tab or browser,
             image_id=image_id,
             after_id=after_id,
             again_id=again_id,
             queue=queue,
             message=message,
+            browser=browser,
+            arriving=tab is None,
         )
         page = _with_copies(parts, page, dataset, called, carried)
     return render(request, "review/page.html", "card", "review", page, dataset=dataset, status=status)
