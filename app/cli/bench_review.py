@@ -28,12 +28,12 @@ SPARE = 20  #: images more than verdicts, for what is fetched ahead
 #: every page of a dataset, with the filters and orders that read it differently; ``{middle}`` is an image half-way
 PAGES = (
     *("/", "/review", "/second", "/conflicts", "/grid", "/grid?count=200", "/grid?order=similar"),
-    *("/images", "/images?order=score", "/images?order=path", "/images?order=reviewed_at", "/images?reviewed=yes"),
-    *("/images?reviewed=no", "/images?flag=disagreement", "/images?flag=unreadable", "/images?verdict=positive"),
+    *("/images", "/images?order=score", "/images?order=path", "/images?order=reviewed_at", "/images?reviewed=true"),
+    *("/images?reviewed=false", "/images?flag=disagreement", "/images?flag=unreadable", "/images?verdict=positive"),
     *("/images?reviewer=bench", "/images?text=00012", "/images?folder=background", "/images?max_score=0.4"),
     *("/images?number={middle}", "/images?order=score&at_score=0.5", "/images?order=path&number={middle}"),
-    *("/images/1", "/images/{middle}", "/duplicates", "/duplicates?kind=near", "/stats", "/report", "/scans"),
-    "/scans/1",
+    *("/images/1", "/images/{middle}", "/duplicates", "/duplicates?kind=near", "/stats", "/report", "/audit"),
+    *("/scans", "/scans/1", "/scans/compare", "/admin"),
     *("/clean", "/export", "/settings", "/settings/keys", "/datasets", "/datasets/{id}", "/datasets/{id}/files"),
     *("/datasets/{id}/guidelines", "/datasets/{id}/reviewing"),
 )

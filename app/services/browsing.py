@@ -115,13 +115,13 @@ def read_query(dataset: Dataset, filters: ImageFilters, jump: Jump) -> ImageQuer
     """The query of a page of images.
 
     Raises:
-        InvalidInputError: a score that is none, or a number that is none.
+        InvalidInputError: a score that is none, a number that is none, or ``reviewed`` neither true nor false.
     """
     at_score = _score("at_score", jump.at_score)
     return ImageQuery(
         dataset=str(dataset.id),
         flag=filters.flag,
-        reviewed=None if filters.reviewed is None else filters.reviewed == "true",
+        reviewed=_is_reviewed(filters.reviewed),
         given=filters.given,
         verdict=filters.verdict,
         order=filters.order,
@@ -136,6 +136,12 @@ def read_query(dataset: Dataset, filters: ImageFilters, jump: Jump) -> ImageQuer
         at_score=at_score,
         backwards=jump.backwards,
     )
+
+
+def _is_reviewed(text: str | None) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise InvalidInputError.on("reviewed", "must be true or false")
+    return None if text is None else text == "true"
 
 
 def _short(loc: str, text: str | None, longest: int) -> str | None:

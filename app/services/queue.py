@@ -43,6 +43,7 @@ RECENT = 8
 PACE_GAP_S = 60.0  #: a longer pause between two verdicts is a break, not part of the pace
 PACE_OF = 50
 NONE_WAITING = Waiting()
+NOTHING: tuple[int | None, list[int]] = (None, [])  #: neither to be shown nor to be preloaded
 
 
 def _places(
@@ -101,6 +102,7 @@ class ReviewPage:
     blind: BlindItem | None = None  #: in place of ``item``: an image of which nothing is told
     again: tuple[BoxView, ...] = ()  #: the boxes that are shown after a blind no
     queue: DeskQueue = "flagged"
+    elsewhere: bool = False  #: another screen has the image in hand
 
 
 NO_PROGRESS = Progress(0, 0, None, None)
@@ -124,12 +126,17 @@ def view_desk(
     again_id: int | None = None,
     queue: DeskQueue = "flagged",
     message: str = "",
+    browser: str | None = None,
+    arriving: bool = False,
 ) -> ReviewPage:
     """The desk with one image on it: ``image_id``, or the next open flag after ``after_id``, or the first.
 
     Blind looks are woven in; with ``queue`` ``audit`` there is nothing but draws. ``again_id`` is an image of which a
     blind *no* was just given: its boxes are shown, if there are any. What comes next is leased to the tab with it, so
-    that two people do not get the same image.
+    that two people do not get the same image. Looking at ``image_id`` takes it out of no other tab's hand.
+
+    ``browser`` is the client under which the tab was opened: what it got then is the tab's. ``arriving``: the page is
+    being opened, and ``client`` is the browser, whose other tabs keep what they have.
 
     Raises:
         NotFoundError: no such image.
@@ -141,15 +148,16 @@ def view_desk(
         stored.drop_expired(session, now)
         again = None if again_id is None else _view_again(session, dataset, again_id)
         start = _start_of(session, dataset, image_id, after_id)
+        named = start if image_id is not None else None
+        elsewhere = named is not None and stored.is_held_elsewhere(session, named.id, (client, browser or client), now)
         dealt, dealer = Dealt(None, ()), Dealer(session, dataset, settings, asker)
         if again is None:
-            dealt = _deal_desk(session, dealer, asker, reviewer, start if image_id is not None else None, queue)
-        explicit = image_id is not None
+            dealt = _deal_desk(session, dealer, asker, reviewer, named, queue, keep=elsewhere)
         shown, coming = (
-            _choose(session, dataset, client, now, start, explicit=explicit) if queue == "flagged" else (None, [])
+            _choose(session, dataset, client, now, start, explicit=named is not None) if queue == "flagged" else NOTHING
         )
         wanted = ([shown] if shown is not None else []) + coming
-        stored.lease(session, dataset.id, client, wanted, asker.until)
+        stored.lease(session, dataset.id, client, coming if elsewhere else wanted, asker.until, keep=arriving)
         if shown is None and dealt.now is None and dealt.coming:  # nothing else is left: its turn is now
             dealt = Dealt(dealt.coming[0], dealt.coming[1:])
         if shown is None and again is None and dealt.now is None and reviewer is not None:
@@ -176,6 +184,7 @@ def view_desk(
             blind=blind,
             again=() if again is None else again[1],
             queue=queue,
+            elsewhere=elsewhere,
         )
 
 
@@ -186,11 +195,16 @@ def _deal_desk(
     reviewer: str | None,
     named: ImageRecord | None,
     queue: DeskQueue,
+    *,
+    keep: bool,
 ) -> Dealt:
-    """What is shown blind: the ``named`` image if it waits for that, or what this turn of the tab holds."""
+    """What is shown blind: the ``named`` image if it waits for that, or what this turn of the tab holds.
+
+    ``keep``: the named one stays in the hand in which it is.
+    """
     if named is not None:
         look = find_waiting(session, named.id, named.dataset_id, reviewer)
-        if look is not None:
+        if look is not None and not keep:
             renew(session, [look.id], asker, look.turn)
         return Dealt(look, ())
     if reviewer is None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.domain.images import Side
 from app.domain.scoring import suspicion
 from app.storage.audit_looks import is_pending
+from app.storage.audit_tables import LookRow
 from app.storage.datasets import Dataset
 from app.storage.fits import doubted_of, is_ranked
 from app.storage.images import ImageRecord, in_conflict, uncalled
@@ -301,9 +302,12 @@ def lease(
     image_ids: Sequence[int],
     expires_at: datetime,
     positions: Sequence[int] | None = None,
+    *,
+    keep: bool = False,
 ) -> None:
-    """Hand images to a tab, in this order or at these positions, and take back whatever else it had."""
-    session.execute(delete(LeaseRow).where(LeaseRow.dataset_id == dataset_id, LeaseRow.client == client))
+    """Hand images to a tab, in this order or at these positions; unless ``keep``, take back whatever else it had."""
+    if not keep:
+        session.execute(delete(LeaseRow).where(LeaseRow.dataset_id == dataset_id, LeaseRow.client == client))
     session.execute(delete(LeaseRow).where(LeaseRow.image_id.in_(image_ids)))
     if image_ids:
         session.execute(
@@ -319,6 +323,15 @@ def lease(
                 for position, image_id in zip(positions or range(len(image_ids)), image_ids, strict=True)
             ],
         )
+
+
+def is_held_elsewhere(session: Session, image_id: int, clients: Sequence[str], now: datetime) -> bool:
+    """Whether a tab that is none of ``clients`` has an image in hand, open or blind."""
+    leased = exists().where(LeaseRow.image_id == image_id, LeaseRow.expires_at > now, LeaseRow.client.not_in(clients))
+    shown = exists().where(
+        LookRow.image_id == image_id, ~LookRow.answered, LookRow.leased_until > now, LookRow.client.not_in(clients)
+    )
+    return bool(session.scalar(select(or_(leased, shown))))
 
 
 def release(session: Session, image_id: int) -> None:

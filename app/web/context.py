@@ -24,6 +24,7 @@ from app.storage.database import Database
 SESSION_COOKIE = "touchline_session"
 REVIEWER_COOKIE = "touchline_reviewer"
 CLIENT_COOKIE = "touchline_client"
+TAB_HEADER = "touchline-tab"  #: a script's requests name their tab; a page that is opened cannot
 DATASET_COOKIE = "touchline_dataset"
 THEME_COOKIE = "touchline_theme"
 HOTKEYS_COOKIE = "touchline_hotkeys"
@@ -142,3 +143,11 @@ def get_client(request: Request) -> str:
             known = str(uuid4())
         request.state.client = known
     return str(known)
+
+
+def find_tab(request: Request) -> str | None:
+    """The tab that asks, for leases; None where only its browser is known, as when a page is opened."""
+    try:
+        return str(UUID(request.headers.get(TAB_HEADER, "")))
+    except ValueError:
+        return None

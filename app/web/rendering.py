@@ -182,6 +182,7 @@ def _common(request: Request, nav: str, dataset: Dataset | None) -> dict[str, An
         "theme": theme if theme in THEMES else THEMES[0],
         "hotkeys": request.cookies.get(HOTKEYS_COOKIE, "on") != "off",
         "keys": keys_of(request),
+        "browser": get_client(request),
     }
 
 

@@ -8,7 +8,6 @@
   const MOST_S = 15;
   const PATIENCE_MS = 15_000;
   const GRACE_MS = 1500; // another tab's verdict may be on its way this very moment
-  const WITH_BOXES = ["positive", "unsure"];
 
   const bar = document.getElementById("outbox");
   const cardNow = () => document.getElementById("card");
@@ -42,8 +41,6 @@
   const entryOf = (form, fields) => {
     const card = cardNow();
     const verdict = fields.get("verdict");
-    const boxes = fields.get("boxes");
-    const spent = Number(fields.get("spent_ms"));
     return {
       id: fields.get("request_id"),
       at: Date.now(),
@@ -52,15 +49,9 @@
       reviewer: card.dataset.reviewer ?? "",
       name: card.querySelector(".facts .path")?.textContent.trim() ?? `image ${card.dataset.image}`,
       word: form.querySelector(`[value="${CSS.escape(verdict)}"] .answer-word`)?.textContent.trim() ?? verdict,
-      // The same as the form says, as the API takes it.
-      body: {
-        verdict,
-        seen_review_id: fields.get("seen_review_id") ? Number(fields.get("seen_review_id")) : null,
-        request_id: fields.get("request_id"),
-        spent_ms: spent > 0 ? Math.min(spent, 86_400_000) : null,
-        note: fields.get("note") || null,
-        boxes: boxes && WITH_BOXES.includes(verdict) ? JSON.parse(boxes) : null,
-      },
+      // The form as it stood: a blind card says of itself that it is one, and names no row of the image.
+      action: form.getAttribute("action"),
+      fields: [...fields.entries()],
     };
   };
 
@@ -129,36 +120,37 @@
   const send = async (entry) => {
     let response;
     try {
-      response = await fetch(`/api/images/${encodeURIComponent(entry.image)}/reviews`, {
+      response = await fetch(entry.action, {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(entry.body),
+        headers: { Accept: "application/json" }, // an acknowledgement, and no page
+        body: new URLSearchParams(entry.fields),
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
     } catch {
       trouble = "The server does not answer";
       return false;
     }
-    if (mayComeLater(response.status)) {
-      trouble = troubleOf(response.status);
+    const told = await response.json().catch(() => null); // null: whoever answered, it was no server of ours
+    if (mayComeLater(response.status) || (response.ok && !told)) {
+      trouble = troubleOf(response.ok ? 401 : response.status);
       return false;
     }
     drop(entry.id);
-    if (response.ok) await settle(entry);
-    else await refuse(entry, response);
+    if (response.ok) await settle(entry, told);
+    else await refuse(entry, response.status, told);
     return true;
   };
 
   const load = (url) => htmx.ajax("GET", url, { target: "#card", swap: "outerHTML" });
-  const settle = async (entry) => {
+  // After a blind no the boxes are shown that speak against it, and the question is asked once more.
+  const settle = async (entry, told) => {
     tell("");
-    if (isShown(entry)) await load(`${entry.home}&after=${entry.image}&said=later`);
+    if (isShown(entry)) await load(`${entry.home}&${told.ask_again ? "again" : "after"}=${entry.image}&said=later`);
     else say(`Saved after all: ${entry.word} for ${entry.name}`);
   };
-  const refuse = async (entry, response) => {
-    const problem = await response.json().catch(() => ({}));
+  const refuse = async (entry, status, told) => {
     if (isShown(entry)) await load(`${entry.home}&image=${entry.image}`);
-    tell(`“${entry.word}” for ${entry.name} was not saved: ${problem.detail ?? `the server refused it (${response.status})`}.`);
+    tell(`“${entry.word}” for ${entry.name} was not saved: ${told?.detail ?? `the server refused it (${status})`}.`);
   };
 
   // -- a verdict by key or button ------------------------------------------------------------------------------------
@@ -175,7 +167,7 @@
     const { ctx } = event.detail;
     if (!isVerdict(ctx)) return;
     const { status, raw } = ctx.response;
-    const elsewhere = raw.redirected && new URL(raw.url).pathname !== "/review"; // to a page that asks for a password
+    const elsewhere = raw.redirected && new URL(raw.url).pathname !== location.pathname; // to a page that asks for a password
     if (mayComeLater(status) || elsewhere) trouble = troubleOf(elsewhere ? 401 : status);
     else {
       drop(idOf(ctx));

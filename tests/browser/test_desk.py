@@ -104,27 +104,31 @@ class Desk:
         self.process.wait(30)
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Many flagged images, scanned by a detector that reads colours, behind a real server."""
-    folder = tmp_path_factory.mktemp("desk")
+def lay_out(
+    folder: Path, files: dict[str, int], prepare: Callable[[Workshop], object] = lambda _: None, **environment: str
+) -> Desk:
+    """A desk over files that a detector scanned which reads colours; ``prepare`` does what was done there before."""
     settings = Settings(data_dir=folder / "var", datasets={"allowed_roots": (folder,)})
     settings.data_dir.mkdir()
     database = Database(f"sqlite:///{folder / 'var' / 'touchline.db'}")
     migrate(database)
     workshop = Workshop(folder, database, settings, SetClock())
-    files = {f"background/{number:03}.png": 250 - number for number in range(IMAGES)}
-    workshop.ready(files | {"football/sure.png": 255})
+    workshop.ready(files)
+    prepare(workshop)
     database.dispose()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = bare_environment() | {
-        "TOUCHLINE_DATA_DIR": str(settings.data_dir),
-        "TOUCHLINE_REVIEW__LEASE_S": "1",
-        "TOUCHLINE_REVIEW__AUDIT_SHARE": "0",  # no blind card by chance
-    }
-    running = Desk(folder, port, environment)
+    own = {"TOUCHLINE_DATA_DIR": str(settings.data_dir), "TOUCHLINE_REVIEW__LEASE_S": "1"}
+    return Desk(folder, port, bare_environment() | own | environment)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Many flagged images behind a real server."""
+    files = {f"background/{number:03}.png": 250 - number for number in range(IMAGES)} | {"football/sure.png": 255}
+    no_blind_card = {"TOUCHLINE_REVIEW__AUDIT_SHARE": "0"}
+    running = lay_out(tmp_path_factory.mktemp("desk"), files, **no_blind_card)
     running.start()
     yield running
     running.kill()
@@ -640,10 +644,9 @@ def test_an_answer_that_got_lost_makes_no_second_verdict(desk: Desk, sit: Callab
         route.fetch()
         route.abort()
 
-    page.route("**/review/*", lose)
+    page.route("**/review/*", lose, times=1)
     key(page, "3")
     page.wait_for_function(f"image => {IMAGE} !== image", arg=image, timeout=15_000)
-    page.unroute("**/review/*")
     assert [row["verdict"] for row in desk.reviews(image)[before:]] == ["unsure"]
     press(page, "u")
 
@@ -654,12 +657,10 @@ def test_a_kept_verdict_that_came_too_late_is_told(desk: Desk, sit: Callable[...
     image = page.evaluate(IMAGE)
     latest = desk.get(f"/api/images/{image}")["review_id"]
     page.route("**/review/*", lambda route: route.abort())
-    page.route("**/api/images/*/reviews", lambda route: route.abort())
     key(page, "1")
     expect(page.locator("#outbox")).to_be_visible()
     given = desk.post(f"/api/images/{image}/reviews", {"verdict": "negative", "seen_review_id": latest}, "Grace")
     page.unroute("**/review/*")
-    page.unroute("**/api/images/*/reviews")
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#notice")).to_contain_text("was not saved")
     expect(page.locator("#outbox")).to_be_hidden()
@@ -764,7 +765,6 @@ def test_accessible_in_every_state(desk: Desk, sit: Callable[..., Page], theme: 
     look("keys")
     key(page, "Escape")
     page.route("**/review/*", lambda route: route.abort())
-    page.route("**/api/images/*/reviews", lambda route: route.abort())
     page.wait_for_function(SEEN)
     page.wait_for_timeout(200)
     key(page, "3")

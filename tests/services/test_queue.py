@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def ask(
     return [item.record.path for item in items]
 
 
-def desk(workshop: Workshop, client: str = "tab-1", **values: int) -> ReviewPage:
+def desk(workshop: Workshop, client: str = "tab-1", **values: Any) -> ReviewPage:
     """The desk as one tab sees it."""
     dataset = workshop.dataset("frames")
     return view_desk(workshop.database, workshop.settings.review, workshop.clock, dataset, "ada", client, **values)
@@ -199,6 +200,56 @@ def test_two_desks_show_different_images(workshop: Workshop) -> None:
     workshop.ready(FILES | {f"background/mild{n}.png": 140 - n for n in range(AHEAD - 3)})
     assert shown(desk(workshop, "tab-1")) == MOST_SUSPICIOUS_FIRST[0]
     assert shown(desk(workshop, "tab-2")) == f"background/mild{AHEAD - 4}.png"
+
+
+def test_a_tab_that_is_opened_frees_nothing(workshop: Workshop) -> None:
+    """Until it has said which tab it is, only its browser is known, and the other tabs there keep what they show."""
+    workshop.ready(FILES | {f"background/mild{n:02}.png": 140 - n for n in range(20)})
+    one = desk(workshop, "browser", arriving=True)
+    last = workshop.image_id(1, "background/mild19.png")
+    two = desk(workshop, "browser", image_id=last, arriving=True)
+    assert (shown(one), shown(two)) == (MOST_SUSPICIOUS_FIRST[0], "background/mild19.png")
+    others = [shown(desk(workshop, "tab-2")), shown(desk(workshop, "tab-2", image_id=last))]
+    assert others[0] not in (shown(one), shown(two))
+    assert desk(workshop, "tab-2", image_id=last).elsewhere
+
+
+def test_a_tab_takes_over_what_it_was_opened_with(workshop: Workshop) -> None:
+    """What the browser got for it is in no other hand; and from then on it has its own."""
+    workshop.ready(FILES | {f"background/mild{n:02}.png": 140 - n for n in range(20)})
+    last = workshop.image_id(1, "background/mild19.png")
+    desk(workshop, "browser", image_id=last, arriving=True)
+    page = desk(workshop, "tab-1", image_id=last, browser="browser")
+    assert (shown(page), page.elsewhere) == ("background/mild19.png", False)
+    assert desk(workshop, "tab-2", image_id=last).elsewhere
+    desk(workshop, "browser", arriving=True)
+    assert desk(workshop, "tab-2", image_id=last).elsewhere
+    assert shown(desk(workshop, "tab-1", browser="browser")) != shown(desk(workshop, "browser", arriving=True))
+
+
+def test_looking_takes_an_image_from_nobody(workshop: Workshop) -> None:
+    """Who follows a link to what another has in hand sees it, is told so, and may call it; the other keeps it."""
+    workshop.ready(FILES | {f"background/mild{n:02}.png": 140 - n for n in range(20)})
+    held = workshop.image_id(1, MOST_SUSPICIOUS_FIRST[0])
+    assert not desk(workshop, "tab-1").elsewhere
+    visit = desk(workshop, "tab-2", image_id=held)
+    assert (shown(visit), visit.elsewhere) == (MOST_SUSPICIOUS_FIRST[0], True)
+    assert shown(desk(workshop, "tab-3")) != MOST_SUSPICIOUS_FIRST[0]
+    mine = desk(workshop, "tab-1")
+    assert (shown(mine), mine.elsewhere) == (MOST_SUSPICIOUS_FIRST[0], False)
+    workshop.call(held, "positive", "bob")
+    again = desk(workshop, "tab-1", image_id=held)
+    assert (again.elsewhere, again.item is not None and again.item.review_id is not None) == (False, True)
+
+
+def test_what_was_looked_at_is_in_hand_once_it_is_free(workshop: Workshop) -> None:
+    """A lease that ran out keeps nobody: then the visitor has the image."""
+    workshop.ready(FILES)
+    held = workshop.image_id(1, MOST_SUSPICIOUS_FIRST[0])
+    desk(workshop, "tab-1")
+    workshop.clock.advance(121)
+    assert not desk(workshop, "tab-2", image_id=held).elsewhere
+    assert desk(workshop, "tab-1", image_id=held).elsewhere
 
 
 def test_an_image_of_another_dataset_is_refused(workshop: Workshop) -> None:

@@ -179,6 +179,20 @@ def test_a_repeat_that_was_left_waits_for_another(workshop: Workshop) -> None:
     assert sources(workshop, image_id)[-1] == ("cy", "repeat")
 
 
+def test_looking_takes_a_blind_card_from_nobody(workshop: Workshop) -> None:
+    """Who follows a link to what another is shown blind sees it blind; it stays in the other's hand."""
+    prepare(workshop)
+    call_some(workshop, 20, "ada")
+    image_id = find_repeat(workshop)
+    visit = desk(workshop, "cy", image_id=image_id)
+    assert (visit.blind is not None and visit.blind.image_id, visit.elsewhere) == (image_id, True)
+    row = look_at(workshop, image_id)
+    assert row is not None
+    assert row.client == "tab of bob"
+    mine = desk(workshop, "bob")
+    assert (mine.blind is not None and mine.blind.image_id, mine.elsewhere) == (image_id, False)
+
+
 def test_nobody_is_asked_twice_in_a_row_alone(workshop: Workshop) -> None:
     """Who reviews alone is asked about their own calls, at least 50 verdicts later, which changes their mind."""
     prepare(workshop, 60)

@@ -64,7 +64,9 @@ def test_a_saved_filter_by_forms(site: Browser) -> None:
     assert site.post("/images/filters/1/delete").status_code == 404
 
 
-@pytest.mark.parametrize("query", ["min_score=x", "max_score=2", "number=0", "at_score=nan", "text=" + "x" * 201])
+@pytest.mark.parametrize(
+    "query", ["min_score=x", "max_score=2", "number=0", "at_score=nan", "reviewed=yes", "text=" + "x" * 201]
+)
 def test_a_filter_that_makes_no_sense_is_told(site: Browser, query: str) -> None:
     """Beside the form, with what was typed."""
     response = site.get(f"/images?dataset=1&{query}")

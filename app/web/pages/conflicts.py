@@ -12,6 +12,7 @@ from app.web.forms import GivenForm, form_body
 from app.web.pages.looks import LookPage
 from app.web.pages.review import dataset_of
 from app.web.rendering import current_dataset
+from app.web.resending import message_of
 
 router = APIRouter(include_in_schema=False)
 REOPENED = "Taken back: the disagreement is open again"
@@ -21,9 +22,10 @@ PAGE = LookPage(
 
 
 @router.get("/conflicts")
-def conflicts(request: Request, parts: GivenParts, image: int | None = None) -> Response:
+def conflicts(request: Request, parts: GivenParts, image: int | None = None, said: str = "") -> Response:
     """The disagreement that is named, or the next."""
-    return PAGE.show(request, parts, current_dataset(request, parts.database), image_id=image)
+    dataset = current_dataset(request, parts.database)
+    return PAGE.show(request, parts, dataset, image_id=image, message=message_of(said))
 
 
 @router.post("/conflicts/undo", openapi_extra=form_body("dataset", "review_id"))

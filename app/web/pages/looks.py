@@ -16,10 +16,11 @@ from app.services.reviews import GivenReview, NewReview
 from app.services.second_looks import undo_own
 from app.storage.database import Database
 from app.storage.datasets import Dataset
-from app.web.context import Parts, find_reviewer, get_client
+from app.web.context import Parts, find_reviewer, find_tab, get_client
 from app.web.forms import Form, see_other
 from app.web.pages.review import MAX_SPENT_MS, dataset_of, parse_verdict
 from app.web.rendering import is_htmx, render
+from app.web.resending import acknowledge, is_sent_again
 
 
 class ViewCard(Protocol):
@@ -73,7 +74,7 @@ class LookPage:
                 parts.clock,
                 dataset,
                 reviewer,
-                get_client(request),
+                find_tab(request) or get_client(request),
                 image_id=image_id,
                 message=message,
             )
@@ -86,7 +87,11 @@ class LookPage:
         try:
             given = give()
         except ConflictError as error:
+            if is_sent_again(request):
+                raise
             return self.show(request, parts, dataset, image_id=image_id, message=str(error), status=409)
+        if is_sent_again(request):
+            return acknowledge(given)
         if not is_htmx(request):
             return see_other(f"/{self.name}?dataset={dataset.id}")
         word = describe_verdict(dataset, given.review.verdict)

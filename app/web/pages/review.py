@@ -15,9 +15,10 @@ from app.services.images import describe_verdict
 from app.services.queue import DeskQueue, ReviewPage, no_desk, view_desk
 from app.services.reviews import GivenReview, NewReview, Xyxy, give_review, undo_latest, undo_review
 from app.storage.datasets import Dataset
-from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, get_client
+from app.web.context import GivenParts, GivenReviewer, Parts, find_reviewer, find_tab, get_client
 from app.web.forms import Form, GivenForm, form_body, safe_next, see_other
 from app.web.rendering import current_dataset, is_htmx, render
+from app.web.resending import acknowledge, is_sent_again, message_of
 
 router = APIRouter(include_in_schema=False)
 MAX_SPENT_MS = 86_400_000
@@ -39,7 +40,7 @@ def _show(
     again_id: int | None = None,
     queue: DeskQueue = "flagged",
 ) -> Response:
-    reviewer = find_reviewer(request)
+    reviewer, tab, browser = find_reviewer(request), find_tab(request), get_client(request)
     if dataset is None:
         page = no_desk("no_dataset", message)
     else:
@@ -49,12 +50,14 @@ def _show(
             parts.clock,
             dataset,
             reviewer,
-            get_client(request),
+            tab or browser,
             image_id=image_id,
             after_id=after_id,
             again_id=again_id,
             queue=queue,
             message=message,
+            browser=browser,
+            arriving=tab is None,
         )
         page = _with_copies(parts, page, dataset, called, carried)
     return render(request, "review/page.html", "card", "review", page, dataset=dataset, status=status)
@@ -91,7 +94,6 @@ def review(
     given: what the detector sees in it is shown. ``called`` is the image that was called before, ``carried`` the batch
     in which its verdict went to its copies.
     """
-    message = "Saved after all: the server answers again" if said == "later" else ""
     dataset = current_dataset(request, parts.database)
     return _show(
         request,
@@ -101,7 +103,7 @@ def review(
         after_id=after,
         called=called,
         carried=carried or None,
-        message=message,
+        message=message_of(said),
         again_id=again,
         queue=queue,
     )
@@ -226,7 +228,11 @@ def call(request: Request, parts: GivenParts, reviewer: GivenReviewer, image_id:
     try:
         given = give_review(parts.database, parts.clock, image_id, new, dataset.id)
     except ConflictError as error:
+        if is_sent_again(request):
+            raise
         return _show(request, parts, dataset, image_id=image_id, message=str(error), status=409, queue=queue)
+    if is_sent_again(request):
+        return acknowledge(given)
     return _after_call(request, parts, dataset, given, queue)
 
 

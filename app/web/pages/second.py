@@ -12,6 +12,7 @@ from app.web.forms import GivenForm, form_body
 from app.web.pages.looks import LookPage
 from app.web.pages.review import dataset_of
 from app.web.rendering import current_dataset
+from app.web.resending import message_of
 
 router = APIRouter(include_in_schema=False)
 PAGE = LookPage(
@@ -20,9 +21,9 @@ PAGE = LookPage(
 
 
 @router.get("/second")
-def second(request: Request, parts: GivenParts) -> Response:
+def second(request: Request, parts: GivenParts, said: str = "") -> Response:
     """The next image that waits for this person."""
-    return PAGE.show(request, parts, current_dataset(request, parts.database))
+    return PAGE.show(request, parts, current_dataset(request, parts.database), message=message_of(said))
 
 
 @router.post("/second/undo", openapi_extra=form_body("dataset", "review_id"))
